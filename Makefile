@@ -1,0 +1,93 @@
+# Everything works inside the checkout: the environment in .venv, state in var.
+# PYTHON chooses the interpreter (3.11 or newer) that .venv is made with.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CONSTRAINTS := .ci/constraints.txt
+GRID_ZONE ?= WORLD
+DEBIAN_PACKAGES := prometheus
+
+.PHONY: run test test-fast check bench bench-peers protos protos-check docs golden clean
+
+run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
+	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
+
+test: $(VENV)/.test debian  ## fast tests, then the ones with real servers
+	$(BIN)/python -m pytest -m "not servers"
+	$(BIN)/python -m pytest -m servers
+
+test-fast: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not servers"
+
+check: $(VENV)/.dev debian  ## all that must hold before a commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory protos-check
+	$(BIN)/python -m pytest -m "not servers"
+	$(BIN)/python -m pytest -m servers
+
+bench: $(VENV)/.test  ## what it costs, beside what others cost where they are installed
+	$(BIN)/python tests/bench/run.py
+
+bench-peers: $(VENV)/.test  ## install the others, for `make bench` to compare with
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check --quiet install codecarbon
+	@$(MAKE) --no-print-directory debian DEBIAN_PACKAGES="prometheus-node-exporter"
+
+protos: $(VENV)/.dev  ## regenerate the committed stubs
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --mypy_out=quiet:proto \
+	  proto/wattgram/v1/telemetry.proto
+
+protos-check: $(VENV)/.dev  ## fail when the committed stubs are not what the .proto gives
+	@out=$$(mktemp -d) && \
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$$out --mypy_out=quiet:$$out \
+	  proto/wattgram/v1/telemetry.proto && \
+	for file in telemetry_pb2.py telemetry_pb2.pyi; do \
+	  cmp $$out/wattgram/v1/$$file proto/wattgram/v1/$$file || exit 1; \
+	done && rm -r $$out
+
+docs: $(VENV)/.test  ## regenerate the pages that are made from code
+	$(BIN)/python -m pytest -q tests/docs --update-golden
+
+golden: $(VENV)/.test  ## accept what /metrics shows now
+	$(BIN)/python -m pytest -q -m "not servers" --update-golden
+
+clean:
+	rm -rf $(VENV) .venv-peers var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Wattgram needs Python 3.11 or newer; set PYTHON to one" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[agent,collector]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(PIP) install -c $(CONSTRAINTS) 'pip>=25.1'
+	$(PIP) install -c $(CONSTRAINTS) -e '.[agent,collector,pyrapl]' --group test
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(PIP) install -c $(CONSTRAINTS) --group dev
+	@touch $@
+
+# Debian's own servers, for the tests that run against real ones. Where they are missing and may
+# not be installed, those tests say so and skip.
+.PHONY: debian
+debian:
+	@missing=$$(for name in $(DEBIAN_PACKAGES); do command -v $$name >/dev/null || echo $$name; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing $$missing"; \
+	  { apt-get update -qq && \
+	    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d.wattgram 2>/dev/null; \
+	    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
+	  echo "could not install $$missing: the tests that need it will skip" >&2; \
+	elif [ -n "$$missing" ]; then \
+	  echo "missing $$missing (apt-get install $$missing): the tests that need it will skip" >&2; \
+	fi
