@@ -1,0 +1,316 @@
+"""What travels: differences over half-open intervals `[start, end)`, never registers.
+
+Values only, each with its invariants in the constructor: one that breaks them cannot exist.
+A quantity is an integer in the unit of its kind: microjoules or bytes. `None` in a column is
+"not measured", which is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import accumulate
+
+from wattgram.units import NANOSECONDS_PER_MICROSECOND
+
+QUANTITY_MAX = (1 << 62) - 1
+LABEL_LENGTH_MAX = 200
+
+
+class Kind(StrEnum):
+    """What a series counts, and so its unit."""
+
+    ENERGY = "energy_microjoules"
+    RECEIVE = "receive_bytes"
+    TRANSMIT = "transmit_bytes"
+
+
+class Quality(StrEnum):
+    """How well a quantity is known; a result takes the worst of its inputs."""
+
+    MEASURED = "measured"
+    DECLARED = "declared"
+    MODELLED = "modelled"
+    DEFAULT = "default"
+
+
+class Component(StrEnum):
+    """The part of the host that used the energy; `other` when it is not split."""
+
+    CPU = "cpu"
+    DRAM = "dram"
+    GPU = "gpu"
+    OTHER = "other"
+
+
+class State(StrEnum):
+    """What became of a power source on this host."""
+
+    AVAILABLE = "available"
+    ACTIVE = "active"
+    ABSENT = "absent"
+    PERMISSION_DENIED = "permission_denied"
+    ERROR = "error"
+
+
+def require_label(name: str, value: str) -> None:
+    """Raise ValueError unless `value` can be a label: 1 to 200 printable characters."""
+    if not value or len(value) > LABEL_LENGTH_MAX or not value.isprintable():
+        raise ValueError(f"{name} must be 1 to {LABEL_LENGTH_MAX} printable characters: {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One column: which meter, of which part, how well known, and whether it is counted."""
+
+    kind: Kind
+    source: str
+    domain: str
+    instance: str
+    quality: Quality = Quality.MEASURED
+    counted: bool = False
+    component: Component = Component.OTHER
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        require_label("source", self.source)
+        require_label("domain", self.domain)
+        require_label("instance", self.instance)
+        names = (self.kind.value, self.source, self.domain, self.instance, self.counted)
+        object.__setattr__(self, "_hash", hash(names))
+
+    def __hash__(self) -> int:
+        # A collector looks series up for every batch; an enum's hash costs more than the look.
+        return self._hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """The state of one power source and, unless it is active, why."""
+
+    source: str
+    state: State
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        require_label("source", self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesTable:
+    """The columns of the batches that refer to `number`, and where they were measured."""
+
+    number: int
+    boot_id: str
+    grid_zone: str
+    series: tuple[Series, ...]
+    sources: tuple[SourceState, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise ValueError(f"series table number must be positive: {self.number}")
+        if len(set(self.series)) != len(self.series):
+            raise ValueError(f"series table {self.number} has the same series twice")
+        if self.grid_zone:
+            require_label("grid_zone", self.grid_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The quantity of one series over `[start, end)` of the boot-time clock."""
+
+    series: Series
+    quantity: int
+    start_nanoseconds: int
+    end_nanoseconds: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quantity <= QUANTITY_MAX:
+            raise ValueError(f"{self.series.kind} must be 0 to {QUANTITY_MAX}: {self.quantity}")
+        if self.end_nanoseconds <= self.start_nanoseconds:
+            raise ValueError(
+                f"a reading needs a duration: {self.start_nanoseconds} to {self.end_nanoseconds}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Time for which a source said nothing, and why. `count` is how often it happened."""
+
+    source: str
+    reason: str
+    duration_nanoseconds: int
+    detail: str = ""
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        require_label("source", self.source)
+        require_label("reason", self.reason)
+        if self.duration_nanoseconds < 0:
+            raise ValueError(f"a gap cannot last {self.duration_nanoseconds} ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Cell `cell` (column by column) began `nanoseconds` before its interval did."""
+
+    cell: int
+    nanoseconds: int
+
+    def __post_init__(self) -> None:
+        if self.cell < 0 or self.nanoseconds <= 0:
+            raise ValueError(f"reach of cell {self.cell} by {self.nanoseconds} ns is not one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatus:
+    """What the agent itself costs, and how far behind its delivery is."""
+
+    cpu_microseconds: int = 0
+    resident_memory_bytes: int = 0
+    spooled_batches: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive intervals of every series of one table: the unit of delivery and retry.
+
+    `columns[i][j]` is the quantity of series i in interval j, or None where it was not
+    measured. Raises ValueError when shapes disagree or a quantity is out of range.
+    """
+
+    sequence: int
+    series_number: int
+    start_unix_nanoseconds: int
+    start_boottime_nanoseconds: int
+    interval_microseconds: tuple[int, ...]
+    columns: tuple[Sequence[int | None], ...]
+    reaches: tuple[Reach, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    status: AgentStatus = field(default_factory=AgentStatus)
+
+    def __post_init__(self) -> None:
+        if self.sequence < 1:
+            raise ValueError(f"batch sequence must be positive: {self.sequence}")
+        intervals = self.interval_microseconds
+        if intervals and min(intervals) <= 0:
+            raise ValueError(f"batch {self.sequence}: an interval of {min(intervals)} us")
+        for index, column in enumerate(self.columns):
+            if len(column) != len(intervals):
+                raise ValueError(
+                    f"batch {self.sequence}: column {index} has {len(column)} values "
+                    f"for {len(intervals)} intervals"
+                )
+            self._check_quantities(index, column)
+        cells = len(self.columns) * len(intervals)
+        for reach in self.reaches:
+            if reach.cell >= cells:
+                raise ValueError(f"batch {self.sequence}: reach of cell {reach.cell} of {cells}")
+
+    def _check_quantities(self, index: int, column: Sequence[int | None]) -> None:
+        present = [value for value in column if value is not None] if None in column else column
+        if not present:
+            return
+        low, high = min(present), max(present)  # type: ignore[type-var]
+        if low < 0 or high > QUANTITY_MAX:  # type: ignore[operator]
+            raise ValueError(
+                f"batch {self.sequence}: column {index} holds {low} to {high}, "
+                f"outside 0 to {QUANTITY_MAX}"
+            )
+
+    @property
+    def duration_nanoseconds(self) -> int:
+        return sum(self.interval_microseconds) * NANOSECONDS_PER_MICROSECOND
+
+    def edges_nanoseconds(self) -> list[int]:
+        """Return the interval borders, relative to the start: one more than intervals."""
+        return [
+            edge * NANOSECONDS_PER_MICROSECOND
+            for edge in accumulate(self.interval_microseconds, initial=0)
+        ]
+
+    def spans(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (column, quantity, start, end) of every present cell, relative to the start.
+
+        Where a cell reaches back, its start is before its interval's, and may be negative.
+        """
+        edges = self.edges_nanoseconds()
+        count = len(self.interval_microseconds)
+        back = {reach.cell: reach.nanoseconds for reach in self.reaches}
+        for index, column in enumerate(self.columns):
+            for position, quantity in enumerate(column):
+                if quantity is not None:
+                    reach = back.get(index * count + position, 0)
+                    yield index, quantity, edges[position] - reach, edges[position + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """What the agent says of its host."""
+
+    host: str
+    os: str = ""
+    arch: str = ""
+    device_class: str = ""
+    site: str = ""
+    virtualization: str = ""
+    cpu_model: str = ""
+
+    def __post_init__(self) -> None:
+        require_label("host", self.host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """Who connects, what it holds, and what its clocks say."""
+
+    agent_id: str
+    session: str
+    boot_id: str
+    agent_version: str
+    first_sequence: int
+    wall_unix_nanoseconds: int
+    boottime_nanoseconds: int
+    batch_interval_nanoseconds: int
+    facts: HostFacts
+    config_digest: str = ""
+    protocol_version: int = 1
+
+    def __post_init__(self) -> None:
+        require_label("agent_id", self.agent_id)
+        require_label("session", self.session)
+        if self.batch_interval_nanoseconds <= 0:
+            raise ValueError(f"batch interval of {self.batch_interval_nanoseconds} ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the collector accepts of one agent."""
+
+    max_batch_bytes: int = 256 * 1024
+    max_series: int = 2_000
+    max_intervals: int = 1_000
+    max_unacknowledged_batches: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    applied_sequence: int
+    wall_unix_nanoseconds: int
+    limits: Limits
+    protocol_version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    sequence: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    applied_sequence: int
+    wall_unix_nanoseconds: int
+    refused: tuple[Refusal, ...] = ()
+    pause_milliseconds: int = 0

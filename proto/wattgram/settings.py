@@ -1,0 +1,191 @@
+"""The configuration format of both daemons: TOML into frozen dataclasses, and back.
+
+A section is a dataclass, a key a field; the field's type is checked, its `help` is printed by
+`print-config`. An unknown key is an error with a suggestion. An environment variable
+`WATTGRAM_AGENT__SECTION__KEY` overrides the file; its value is read as TOML where it is TOML
+and as text where it is not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import json
+import tomllib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Settings = TypeVar("Settings")
+
+_NAMES: Final = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
+
+
+class SettingsError(ValueError):
+    """A configuration that cannot be used; the text names the key and where it was set."""
+
+
+def setting(default: Any, help_text: str, *, choices: tuple[str, ...] = ()) -> Any:
+    """Declare one key: its default, one line of help and, if closed, its values."""
+    metadata = {"help": help_text, "choices": choices}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """The `log` section, which both daemons have."""
+
+    level: str = setting("info", "Least severity logged.", choices=("debug", "info", "warning"))
+    format: str = setting("text", "key=value text, or JSON lines.", choices=("text", "json"))
+
+
+def load(
+    kind: type[Settings], path: Path | None, environment: Mapping[str, str], prefix: str
+) -> Settings:
+    """Read `path` (None: defaults only) and the environment into a `kind`.
+
+    Raises SettingsError naming the file or variable, the key, and what was wrong.
+    """
+    table: dict[str, Any] = {}
+    if path is not None:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+    origins = _overlay(table, environment, prefix)
+    built: Settings = _section(kind, table, "", str(path or "defaults"), origins)
+    return built
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether `host:port` can only be reached from this host."""
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_address(name: str, address: str) -> None:
+    """Raise ValueError unless `address` is host:port."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{name} must be host:port: {address!r}")
+
+
+def dump(settings: Any) -> str:
+    """Return `settings` as commented TOML, which `load` reads back."""
+    lines: list[str] = []
+    _dump_section(settings, "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Put the variables into the table; return which key came from which variable."""
+    origins = {}
+    for variable in sorted(environment):
+        if not variable.startswith(prefix + "__"):
+            continue
+        keys = variable.removeprefix(prefix + "__").lower().split("__")
+        section = table
+        for key in keys[:-1]:
+            section = section.setdefault(key, {})
+            if not isinstance(section, dict):
+                raise SettingsError(f"{variable}: {key} is not a section")
+        text = environment[variable]
+        try:
+            section[keys[-1]] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            section[keys[-1]] = text
+        origins[".".join(keys)] = variable
+    return origins
+
+
+def _section(
+    kind: Any, table: Mapping[str, Any], at: str, file: str, origins: Mapping[str, str]
+) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        name = f"{at}{key}"
+        where = f"{origins.get(name, file)}: {name}"
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {at}{close[0]}?" if close else ""
+            raise SettingsError(f"{where} is not a setting{hint}")
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise SettingsError(f"{where} is a section, not {value!r}")
+            values[key] = _section(hints[key], value, f"{name}.", file, origins)
+        else:
+            values[key] = _value(hints[key], value, where)
+            choices = fields[key].metadata.get("choices")
+            if choices and values[key] not in choices:
+                raise SettingsError(f"{where} must be one of {', '.join(choices)}: {value!r}")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise SettingsError(f"{file}: {at or 'settings'}: {error}") from error
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in {Union, types.UnionType}:
+        inner = next(choice for choice in get_args(hint) if choice is not type(None))
+        return _value(inner, value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise SettingsError(f"{where} must be a list, not {value!r}")
+        return tuple(_value(get_args(hint)[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise SettingsError(f"{where} must be a table, not {value!r}")
+        return {key: _value(get_args(hint)[1], item, where) for key, item in value.items()}
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise SettingsError(f"{where} must be {_NAMES.get(hint, 'a path')}, not {value!r}")
+    return value
+
+
+def _dump_section(section: Any, at: str, lines: list[str]) -> None:
+    nested = []
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if dataclasses.is_dataclass(value):
+            nested.append((field.name, value))
+            continue
+        choices = field.metadata.get("choices")
+        lines.append(f"# {field.metadata['help']}")
+        if choices:
+            lines.append(f"# One of: {', '.join(choices)}.")
+        if value is None:
+            lines.append(f"# {field.name} =")
+        else:
+            lines.append(f"{field.name} = {_toml(value)}")
+        lines.append("")
+    for name, value in nested:
+        lines.append(f"[{at}{name}]")
+        _dump_section(value, f"{at}{name}.", lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        items = (f"{json.dumps(key)} = {_toml(item)}" for key, item in sorted(value.items()))
+        return "{ " + ", ".join(items) + " }" if value else "{}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, (str, Path)):
+        return json.dumps(str(value))
+    return json.dumps(value)

@@ -1,0 +1,40 @@
+"""The only file where a power of ten is written.
+
+Inside Wattgram energy is an integer of microjoules, power an integer of microwatts, traffic an
+integer of bytes and time an integer of nanoseconds: sums are exact and order does not matter.
+Base units (joules, watts, grams) appear at the edge, in what a person or Prometheus reads.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MICROJOULES_PER_JOULE: Final = 1_000_000
+MICROJOULES_PER_MILLIJOULE: Final = 1_000
+MICROWATTS_PER_WATT: Final = 1_000_000
+MICROWATTS_PER_MILLIWATT: Final = 1_000
+JOULES_PER_KILOWATT_HOUR: Final = 3_600_000
+MICROJOULES_PER_KILOWATT_HOUR: Final = JOULES_PER_KILOWATT_HOUR * MICROJOULES_PER_JOULE
+BYTES_PER_GIGABYTE: Final = 1_000_000_000
+BYTES_PER_MEBIBYTE: Final = 1 << 20
+NANOSECONDS_PER_SECOND: Final = 1_000_000_000
+NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
+NANOSECONDS_PER_MICROSECOND: Final = 1_000
+MICROSECONDS_PER_SECOND: Final = 1_000_000
+MILLISECONDS_PER_SECOND: Final = 1_000
+SECONDS_PER_HOUR: Final = 3_600
+SECONDS_PER_DAY: Final = 86_400
+
+ACCOUNTING_SLOT_SECONDS: Final = 300
+ACCOUNTING_SLOT_NANOSECONDS: Final = ACCOUNTING_SLOT_SECONDS * NANOSECONDS_PER_SECOND
+
+
+def energy_microjoules(power_microwatts: int, duration_nanoseconds: int) -> int:
+    """Return the energy of a constant power, rounded to the nearest microjoule (half up)."""
+    twice = 2 * power_microwatts * duration_nanoseconds + NANOSECONDS_PER_SECOND
+    return twice // (2 * NANOSECONDS_PER_SECOND)
+
+
+def mean_power_microwatts(energy_microjoules: int, duration_nanoseconds: int) -> int:
+    """Return energy over time, rounded down; `duration_nanoseconds` must be positive."""
+    return energy_microjoules * NANOSECONDS_PER_SECOND // duration_nanoseconds
