@@ -1,0 +1,140 @@
+"""The command `wattgram-agent`: arguments to configuration to work. The only exit."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from wattgram import logs
+from wattgram.settings import SettingsError, dump
+from wattgram_agent import __version__, doctor, readout
+from wattgram_agent.config import AgentConfig, load_config
+from wattgram_agent.host import SystemClock
+from wattgram_agent.roster import find_sources
+
+EXIT_FAILURE: Final = 1
+EXIT_BAD_CONFIG: Final = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = _config(options)
+    except SettingsError as error:
+        print(f"wattgram-agent: {error}", file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    logs.configure(config.log.level, config.log.format)
+    try:
+        return int(options.command(config, options))
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"wattgram-agent: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _run(config: AgentConfig, _: argparse.Namespace) -> int:
+    import asyncio
+
+    from wattgram_agent.daemon import run
+
+    asyncio.run(run(config))
+    return 0
+
+
+def _sample(config: AgentConfig, options: argparse.Namespace) -> int:
+    roster = find_sources(config)
+    try:
+        readout.print_intervals(
+            readout.intervals(
+                roster, SystemClock(), config.sampling.interval_seconds, options.count
+            ),
+            as_json=options.json,
+        )
+    finally:
+        roster.close()
+    return 0
+
+
+def _doctor(config: AgentConfig, options: argparse.Namespace) -> int:
+    roster = find_sources(config)
+    doctor.print_diagnosis(roster, as_json=options.json)
+    roster.close()
+    return 0
+
+
+def _check_config(_: AgentConfig, options: argparse.Namespace) -> int:
+    print(f"{options.config or 'the defaults'}: good")
+    return 0
+
+
+def _print_config(config: AgentConfig, _: argparse.Namespace) -> int:
+    print(dump(config), end="")
+    return 0
+
+
+def _config(options: argparse.Namespace) -> AgentConfig:
+    """Return the configuration: flags over environment over file over defaults."""
+    config = load_config(options.config, os.environ)
+    paths: dict[str, Any] = {
+        name: getattr(options, name) for name in ("sysfs", "procfs") if getattr(options, name)
+    }
+    config = dataclasses.replace(config, path=dataclasses.replace(config.path, **paths))
+    interval = getattr(options, "interval", None)
+    if interval is None:
+        return config
+    try:
+        sampling = dataclasses.replace(
+            config.sampling,
+            interval_seconds=interval,
+            batch_seconds=max(interval, config.sampling.batch_seconds),
+        )
+    except ValueError as error:
+        raise SettingsError(f"--interval: {error}") from error
+    return dataclasses.replace(config, sampling=sampling)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wattgram-agent", description="Measure what this host uses, and deliver it."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="TOML file")
+    common.add_argument(
+        "--path.sysfs", dest="sysfs", type=Path, metavar="DIR", help="sysfs in another place"
+    )
+    common.add_argument(
+        "--path.procfs", dest="procfs", type=Path, metavar="DIR", help="procfs in another place"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, help_text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=help_text, description=help_text)
+        added.set_defaults(command=function)
+        return added
+
+    command("run", _run, "Sample and deliver until stopped.")
+    sample = command("sample", _sample, "Print what this host uses; no collector needed.")
+    sample.add_argument("--json", action="store_true", help="one JSON object per interval")
+    sample.add_argument("--interval", type=float, metavar="SECONDS", help="length of an interval")
+    sample.add_argument(
+        "--count", type=int, default=1, metavar="N", help="how many intervals; 0: until stopped"
+    )
+    diagnosis = command("doctor", _doctor, "Say what can be measured here, and what would help.")
+    diagnosis.add_argument("--json", action="store_true", help="as JSON")
+    command("check-config", _check_config, "Read the configuration and say whether it is good.")
+    command("print-config", _print_config, "Print the effective configuration, commented.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What an operator may set on an agent. Every key is listed here and nowhere else."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from wattgram.settings import LogSettings, dump, is_loopback, load, require_address, setting
+from wattgram.units import BYTES_PER_MEBIBYTE, SECONDS_PER_DAY
+from wattgram_agent.source import HostPaths
+
+ENVIRONMENT_PREFIX: Final = "WATTGRAM_AGENT"
+SAMPLING_SECONDS_MIN: Final = 0.05
+BATCH_INTERVALS_MAX: Final = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSettings:
+    sysfs: Path = setting(Path("/sys"), "Where sysfs is mounted; /host/sys in a container.")
+    procfs: Path = setting(Path("/proc"), "Where procfs is mounted.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    interval_seconds: float = setting(1.0, "Time between two samples of every meter.")
+    batch_seconds: float = setting(10.0, "Time between two deliveries.")
+
+    def __post_init__(self) -> None:
+        if not SAMPLING_SECONDS_MIN <= self.interval_seconds <= self.batch_seconds:
+            raise ValueError(
+                f"interval_seconds must be {SAMPLING_SECONDS_MIN} to batch_seconds "
+                f"({self.batch_seconds}): {self.interval_seconds}"
+            )
+        if self.batch_seconds > self.interval_seconds * BATCH_INTERVALS_MAX:
+            raise ValueError(f"a batch holds at most {BATCH_INTERVALS_MAX} intervals")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    disabled: tuple[str, ...] = setting((), "Sources that are not to be looked for.")
+    cpu_backend: str = setting(
+        "rapl", "Who reads the CPU's registers.", choices=("rapl", "pyrapl")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolSettings:
+    max_bytes: int = setting(
+        64 * BYTES_PER_MEBIBYTE, "Undelivered batches beyond this are dropped, oldest first."
+    )
+    max_age_seconds: float = setting(7.0 * SECONDS_PER_DAY, "Older batches are dropped.")
+    sync: str = setting(
+        "always",
+        "When a batch is forced to the medium: always outlives a power cut, never spares flash.",
+        choices=("always", "never"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < BYTES_PER_MEBIBYTE:
+            raise ValueError(f"max_bytes must be at least {BYTES_PER_MEBIBYTE}: {self.max_bytes}")
+        if self.max_age_seconds <= 0:
+            raise ValueError(f"max_age_seconds must be positive: {self.max_age_seconds}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorSettings:
+    address: str = setting("127.0.0.1:9880", "host:port of the collector.")
+    connection: str = setting(
+        "per_delivery",
+        "Keep the stream open, or open it for each delivery (cheaper from about 5 s on).",
+        choices=("kept", "per_delivery"),
+    )
+
+    def __post_init__(self) -> None:
+        require_address("address", self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    ca_file: Path | None = setting(None, "Certificates that vouch for the collector (PEM).")
+    certificate_file: Path | None = setting(None, "This agent's certificate (PEM).")
+    key_file: Path | None = setting(None, "This agent's private key (PEM, mode 0600).")
+
+    def __post_init__(self) -> None:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        if self.certificate_file and self.ca_file is None:
+            raise ValueError("certificate_file needs ca_file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig:
+    """Everything; the defaults are the file that `print-config` prints."""
+
+    host: str = setting("", "Name of this host on the metrics; empty: its host name.")
+    agent_id: str = setting("", "Identity towards the collector; empty: made once and kept.")
+    grid_zone: str = setting(
+        "", "Grid that this host draws from, such as DE; empty: the collector decides."
+    )
+    site: str = setting("", "Where this host stands, in your words.")
+    device_class: str = setting("", "server, laptop, gateway, …; empty: found if possible.")
+    state_directory: Path = setting(
+        Path("/var/lib/wattgram-agent"), "Where the spool and the agent's identity are kept."
+    )
+    path: PathSettings = field(default_factory=PathSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    sources: SourceSettings = field(default_factory=SourceSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
+    collector: CollectorSettings = field(default_factory=CollectorSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+    def __post_init__(self) -> None:
+        if self.tls.ca_file is None and not is_loopback(self.collector.address):
+            raise ValueError(
+                f"collector.address {self.collector.address} is not on this host: "
+                "set tls.ca_file (plaintext is for loopback only)"
+            )
+
+    @property
+    def host_paths(self) -> HostPaths:
+        return HostPaths(sysfs=self.path.sysfs, procfs=self.path.procfs)
+
+    @property
+    def digest(self) -> str:
+        """Return a short digest of the effective configuration."""
+        return f"{zlib.crc32(dump(self).encode()):08x}"
+
+
+def load_config(path: Path | None, environment: Mapping[str, str]) -> AgentConfig:
+    """Raises wattgram.settings.SettingsError naming the key and where it was set."""
+    return load(AgentConfig, path, environment, ENVIRONMENT_PREFIX)

@@ -1,0 +1,113 @@
+"""The running agent: a sampler in a thread, an uplink on the event loop, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import uuid
+from pathlib import Path
+from typing import Final
+
+from wattgram.notify import notify_systemd
+from wattgram.readings import Hello
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_agent import __version__
+from wattgram_agent.config import AgentConfig
+from wattgram_agent.host import Clock, SystemClock, boot_id, facts
+from wattgram_agent.roster import find_sources
+from wattgram_agent.sampler import Sampler
+from wattgram_agent.spool import Spool
+from wattgram_agent.uplink import DeliveryError, Uplink
+
+LOG: Final = logging.getLogger("wattgram.agent")
+FLUSH_SECONDS: Final = 5.0
+
+
+async def run(config: AgentConfig) -> None:
+    """Sample and deliver until SIGTERM or SIGINT, then flush once. A second signal ends it.
+
+    Raises OSError when the state directory cannot be used.
+    """
+    clock = SystemClock()
+    this_boot = boot_id(config.path.procfs)
+    agent_id = config.agent_id or kept_agent_id(config.state_directory)
+    spool = Spool(
+        config.state_directory / "spool", max_bytes=config.spool.max_bytes, sync=config.spool.sync
+    )
+    sampler = Sampler(config, clock, this_boot, spool, lambda: find_sources(config))
+    for finding in sampler.roster.findings:
+        LOG.info("source name=%s state=%s reason=%r", finding.name, finding.state, finding.reason)
+    uplink = Uplink(config, spool, lambda: _hello(config, agent_id, this_boot, spool, clock))
+    await _run_until_signal(sampler, uplink)
+    with contextlib.suppress(DeliveryError, TimeoutError):
+        await asyncio.wait_for(uplink.deliver(keep=False), FLUSH_SECONDS)
+    spool.close()
+    LOG.info("stopped spooled_batches=%d", len(spool))
+
+
+async def _run_until_signal(sampler: Sampler, uplink: Uplink) -> None:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_or_die, asked)
+
+    def on_batch() -> None:
+        notify_systemd("WATCHDOG=1")
+        loop.call_soon_threadsafe(uplink.notify)
+
+    sampling = asyncio.ensure_future(asyncio.to_thread(sampler.run, stop, on_batch))
+    delivering = asyncio.ensure_future(uplink.run())
+    waiting = asyncio.ensure_future(asked.wait())
+    notify_systemd("READY=1")
+    await asyncio.wait({sampling, delivering, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    notify_systemd("STOPPING=1")
+    stop.set()
+    await sampling
+    delivering.cancel()
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await delivering  # one that ended by itself has failed, and says so here
+
+
+def _stop_or_die(asked: asyncio.Event) -> None:
+    if asked.is_set():
+        os._exit(1)
+    asked.set()
+
+
+def _hello(
+    config: AgentConfig, agent_id: str, this_boot: str, spool: Spool, clock: Clock
+) -> Hello:
+    return Hello(
+        agent_id=agent_id,
+        session=spool.session,
+        boot_id=this_boot,
+        agent_version=__version__,
+        first_sequence=spool.first_sequence,
+        wall_unix_nanoseconds=clock.unix_nanoseconds(),
+        boottime_nanoseconds=clock.boottime_nanoseconds(),
+        batch_interval_nanoseconds=int(config.sampling.batch_seconds * NANOSECONDS_PER_SECOND),
+        config_digest=config.digest,
+        facts=facts(
+            config.host_paths,
+            host=config.host,
+            site=config.site,
+            device_class=config.device_class,
+        ),
+    )
+
+
+def kept_agent_id(state_directory: Path) -> str:
+    """Return the identity in the state directory; the first time, make one."""
+    path = state_directory / "agent_id"
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip()
+    state_directory.mkdir(parents=True, exist_ok=True)
+    agent_id = str(uuid.uuid4())
+    path.write_text(agent_id + "\n", encoding="utf-8")
+    return agent_id

@@ -1,0 +1,148 @@
+"""PURE. Samples in, readings and gaps out.
+
+Holds the last good sample of every point and differences the next one against it. The caller
+says what time it is and whether the host slept. The first sample of a point yields nothing; a
+failed one yields a gap; the first good one after it spans the time in between, so that nothing
+is lost and nothing invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from wattgram.readings import Gap, Kind, Reading, Series
+from wattgram.units import NANOSECONDS_PER_SECOND, energy_microjoules
+from wattgram_agent.counters import Increase, Lost, energy_increase, traffic_increase
+from wattgram_agent.source import FailedSample, GaugeSample, Point, Sample
+
+# A power that was seen once says nothing about what happened a while later.
+GAUGE_HOLD_NANOSECONDS: Final = 10 * NANOSECONDS_PER_SECOND
+
+
+class Register(NamedTuple):
+    """The last good value of a point and when it was read."""
+
+    value: int
+    boottime_nanoseconds: int
+
+
+class Step(NamedTuple):
+    """What one beat of the sampler gave."""
+
+    readings: list[Reading]
+    gaps: list[Gap]
+
+
+class Meter:
+    """Differences of everything that is in `series`; samples of other points are ignored.
+
+    `registers` are values from before a restart, still good as baselines in the same boot.
+    """
+
+    def __init__(
+        self, series: Mapping[Point, Series], registers: Mapping[Point, Register] | None = None
+    ) -> None:
+        self._series = dict(series)
+        self._registers = {
+            point: register
+            for point, register in (registers or {}).items()
+            if point in self._series
+        }
+        # Up to when each point is accounted for, by a reading or by a gap.
+        self._accounted = {
+            point: register.boottime_nanoseconds for point, register in self._registers.items()
+        }
+        self._beat_nanoseconds: int | None = None
+
+    @property
+    def registers(self) -> Mapping[Point, Register]:
+        """The last good value of every point, to be differenced against later."""
+        return self._registers
+
+    def advance(self, samples: Iterable[Sample], now_nanoseconds: int) -> Step:
+        """Difference `samples`, all read at `now_nanoseconds` of the boot-time clock."""
+        readings: list[Reading] = []
+        gaps: dict[tuple[str, str], Gap] = {}
+        for sample in samples:
+            series = self._series.get(sample.point)
+            if series is None:
+                continue
+            outcome = self._outcome(sample, series, now_nanoseconds)
+            if isinstance(outcome, Reading):
+                readings.append(outcome)
+            elif outcome is not None:
+                gap = self._gap(sample.point, outcome, now_nanoseconds)
+                known = gaps.get((gap.source, gap.reason))
+                if known is None or known.duration_nanoseconds < gap.duration_nanoseconds:
+                    gaps[gap.source, gap.reason] = gap
+            self._accounted[sample.point] = now_nanoseconds
+        self._beat_nanoseconds = now_nanoseconds
+        return Step(readings, list(gaps.values()))
+
+    def forget(self, reason: str, now_nanoseconds: int) -> list[Gap]:
+        """Drop every baseline, as after a suspend: the time up to now is a gap."""
+        gaps: dict[str, Gap] = {}
+        for point in self._registers:
+            gap = self._gap(point, Lost(reason, ""), now_nanoseconds)
+            gaps.setdefault(point.source, gap)
+        self._registers.clear()
+        self._accounted = dict.fromkeys(self._accounted, now_nanoseconds)
+        self._beat_nanoseconds = None
+        return list(gaps.values())
+
+    def _gap(self, point: Point, lost: Lost, now: int) -> Gap:
+        return Gap(
+            source=point.source,
+            reason=lost.reason,
+            duration_nanoseconds=max(0, now - self._accounted.get(point, now)),
+            detail=lost.detail,
+        )
+
+    def _outcome(self, sample: Sample, series: Series, now: int) -> Reading | Lost | None:
+        if isinstance(sample, FailedSample):
+            return Lost(sample.reason, sample.detail)
+        previous = self._registers.get(sample.point)
+        if previous is not None and now <= previous.boottime_nanoseconds:
+            return None
+        if isinstance(sample, GaugeSample):
+            self._registers[sample.point] = Register(sample.power_microwatts, now)
+            return self._integrate(sample, series, previous, now)
+        self._registers[sample.point] = Register(sample.value, now)
+        if previous is None:
+            return None
+        start = previous.boottime_nanoseconds
+        if series.kind is Kind.ENERGY:
+            increase = energy_increase(previous.value, sample.value, sample.wraps_at, now - start)
+        else:
+            increase = traffic_increase(previous.value, sample.value)
+        return _reading(increase, series, start, now)
+
+    def _integrate(
+        self, sample: GaugeSample, series: Series, previous: Register | None, now: int
+    ) -> Reading | Lost | None:
+        """Integrate a power: a rectangle under an average, a trapezoid between two instants."""
+        start = previous.boottime_nanoseconds if previous else None
+        power = sample.power_microwatts
+        if sample.averaged:
+            start = self._beat_nanoseconds if start is None else start
+        elif previous is not None:
+            power = (previous.value + power) // 2
+        if start is None or start >= now:
+            return None
+        if now - start > GAUGE_HOLD_NANOSECONDS:
+            return Lost("late_sample", f"a power is not held for {now - start} ns")
+        if power < 0:
+            return Lost("implausible", f"a power of {power} uW")
+        return _reading(Increase(energy_microjoules(power, now - start)), series, start, now)
+
+
+def _reading(increase: Increase | Lost, series: Series, start: int, end: int) -> Reading | Lost:
+    if isinstance(increase, Lost):
+        return increase
+    return Reading(
+        series=series,
+        quantity=increase.quantity,
+        start_nanoseconds=start,
+        end_nanoseconds=end,
+    )

@@ -1,0 +1,117 @@
+"""CPU energy through pyRAPL, for those who ask for it (`sources.cpu_backend = "pyrapl"`).
+
+Only pyRAPL's `Sensor` is used, as a reader of registers. Its own arithmetic loses an interval
+at every wrap, so differences, wraps and resets are ours, as for every other source; the range
+comes from the zone's own file, which pyRAPL does not read.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from wattgram.readings import Component, State
+from wattgram_agent.source import (
+    CounterSample,
+    FailedSample,
+    HostPaths,
+    Point,
+    Sample,
+    SourceUnavailableError,
+    Zone,
+)
+from wattgram_agent.sources import rapl
+
+NAME: Final = "pyrapl"
+_DOMAINS: Final = ("package", "dram")  # pyRAPL's order within a socket
+_COMPONENTS: Final = {"package": Component.CPU, "dram": Component.DRAM}
+_UNREADABLE: Final = (OSError, ValueError, IndexError)
+
+
+class PyRaplSource:
+    """The packages and memories that pyRAPL finds, each with the range that it wraps at."""
+
+    name = NAME
+
+    def __init__(self, sensor: Any, ranges: Mapping[Point, int | None]) -> None:
+        self._sensor = sensor
+        self._ranges = ranges
+        self._indices = {
+            _point(index): index for index, value in enumerate(sensor.energy()) if value >= 0
+        }
+
+    def zones(self) -> Sequence[Zone]:
+        return [
+            Zone(point=point, component=_COMPONENTS[point.domain], location="pyRAPL")
+            for point in self._indices
+        ]
+
+    def sample(self) -> Sequence[Sample]:
+        try:
+            values = self._sensor.energy()
+        except _UNREADABLE as error:
+            return [FailedSample(p, "unreadable", f"pyRAPL: {error}") for p in self._indices]
+        return [
+            CounterSample(point, int(values[index]), self._ranges.get(point))
+            for point, index in self._indices.items()
+        ]
+
+    def close(self) -> None:
+        for api in self._sensor._device_api.values():  # noqa: SLF001 -- it has no close of its own
+            for file in api._sys_files:  # noqa: SLF001
+                file.close()
+
+
+def discover(paths: HostPaths) -> PyRaplSource:
+    """Return what pyRAPL finds; raises SourceUnavailableError."""
+    if paths.sysfs != Path("/sys"):
+        raise SourceUnavailableError(State.ABSENT, f"pyRAPL reads /sys only, not {paths.sysfs}")
+    return open_sensor(import_pyrapl(), ranges(paths.sysfs))
+
+
+def import_pyrapl() -> Any:
+    """Import pyRAPL; raises SourceUnavailableError where it is not installed.
+
+    Its import warns of an invalid escape and of optional libraries that it does not need.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pyRAPL
+    except ImportError as error:
+        raise SourceUnavailableError(
+            State.ABSENT, "pyRAPL is not installed", "pip install 'wattgram[pyrapl]'"
+        ) from error
+    return pyRAPL
+
+
+def open_sensor(library: Any, wraps: Mapping[Point, int | None]) -> PyRaplSource:
+    """Open pyRAPL's sensor; whatever it raises becomes SourceUnavailableError."""
+    try:
+        return PyRaplSource(library.Sensor(), wraps)
+    except PermissionError as error:
+        raise SourceUnavailableError(
+            State.PERMISSION_DENIED, f"{error.filename} is readable by root only", rapl.UDEV_FIX
+        ) from error
+    except (library.PyRAPLException, *_UNREADABLE) as error:
+        raise SourceUnavailableError(
+            State.ERROR,
+            f"pyRAPL cannot use this host: {error!r}",
+            'set sources.cpu_backend = "rapl"',
+        ) from error
+
+
+def ranges(sysfs: Path) -> dict[Point, int | None]:
+    """Return what each register wraps at, from the zones that the own reader finds."""
+    found = rapl.find_zone_directories(sysfs / "class" / "powercap")
+    return {
+        zone.zone.point._replace(source=NAME): zone.wraps_at
+        for zone in rapl.describe(found, "").zones
+    }
+
+
+def _point(index: int) -> Point:
+    socket, domain = divmod(index, len(_DOMAINS))
+    return Point(NAME, _DOMAINS[domain], str(socket))

@@ -1,0 +1,82 @@
+"""Small files of the kernel: read once, or kept open and read each time they are asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_READ_BYTES: Final = 64
+
+
+class UnreadableError(Exception):
+    """A file could not be read now. `reason` is a gap's reason, the text is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def read_text(path: Path) -> str | None:
+    """Return the stripped text of a small file, None when it cannot be read or is not text."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+class KeptFile:
+    """One integer behind a descriptor that stays open: a sixteenth of the price of `open`.
+
+    A descriptor outlives its file. When a value has not moved the path is looked at again, so
+    that a file that was removed or put in place of another is noticed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._descriptor = -1
+        self._inode = (0, 0)
+        self._last = b""
+
+    def read(self) -> int:
+        """Return the integer in the file now; raises UnreadableError."""
+        try:
+            text = self._pread()
+            if text == self._last and not self._is_in_place():
+                self.close()
+                text = self._pread()
+        except OSError as error:
+            self.close()
+            raise UnreadableError(
+                "permission_denied" if isinstance(error, PermissionError) else "unreadable",
+                f"{self._path}: {error.strerror}",
+            ) from error
+        self._last = text
+        try:
+            value = int(text)
+        except ValueError:
+            value = -1
+        if value < 0:
+            raise UnreadableError("unreadable", f"{self._path}: no count but {text[:32]!r}")
+        return value
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _pread(self) -> bytes:
+        if self._descriptor < 0:
+            # Without O_NONBLOCK a FIFO in place of the file would hang the sampler.
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            status = os.fstat(self._descriptor)
+            self._inode = (status.st_dev, status.st_ino)
+        # A writer that truncates first leaves the file empty for an instant: look twice.
+        return os.pread(self._descriptor, _READ_BYTES, 0) or os.pread(
+            self._descriptor, _READ_BYTES, 0
+        )
+
+    def _is_in_place(self) -> bool:
+        status = os.stat(self._path)
+        return (status.st_dev, status.st_ino) == self._inode
