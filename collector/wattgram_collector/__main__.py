@@ -1,0 +1,129 @@
+"""The command `wattgram-collector`: arguments to configuration to work. The only exit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from wattgram import logs
+from wattgram.settings import SettingsError, dump
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_collector import __version__
+from wattgram_collector.config import CollectorConfig, load_config
+from wattgram_collector.ledger import LedgerError
+
+EXIT_FAILURE: Final = 1
+EXIT_BAD_CONFIG: Final = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load_config(options.config, os.environ)
+        _check_intensities(config)
+    except SettingsError as error:
+        print(f"wattgram-collector: {error}", file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    logs.configure(config.log.level, config.log.format)
+    try:
+        return int(options.command(config, options))
+    except KeyboardInterrupt:
+        return 0
+    except (LedgerError, OSError) as error:
+        print(f"wattgram-collector: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _run(config: CollectorConfig, _: argparse.Namespace) -> int:
+    import asyncio
+
+    from wattgram_collector.daemon import StartError, run
+
+    try:
+        asyncio.run(run(config))
+    except StartError as error:
+        print(f"wattgram-collector: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    return 0
+
+
+def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
+    from wattgram_collector.ledger.sqlite import SqliteLedger
+
+    ledger = SqliteLedger(config.state_directory / "ledger.sqlite")
+    records = sorted(ledger.agents(), key=lambda record: record.host)
+    ledger.close()
+    if options.json:
+        print(
+            json.dumps(
+                [
+                    {
+                        "host": record.host,
+                        "agent_id": record.agent_id,
+                        "last_seen_unix_nanoseconds": record.last_seen_unix_nanoseconds or None,
+                    }
+                    for record in records
+                ]
+            )
+        )
+        return 0
+    for record in records:
+        seen = record.last_seen_unix_nanoseconds
+        when = (
+            time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(seen / NANOSECONDS_PER_SECOND))
+            if seen
+            else "never"
+        )
+        print(f"{record.host:<32} {record.agent_id:<38} last seen {when}")
+    return 0
+
+
+def _check_config(_: CollectorConfig, options: argparse.Namespace) -> int:
+    print(f"{options.config or 'the defaults'}: good")
+    return 0
+
+
+def _print_config(config: CollectorConfig, _: argparse.Namespace) -> int:
+    print(dump(config), end="")
+    return 0
+
+
+def _check_intensities(config: CollectorConfig) -> None:
+    from wattgram_collector.intensities.operator import OperatorTable
+
+    try:
+        OperatorTable(config.intensity.override_grams_per_kilowatt_hour)
+    except ValueError as error:
+        raise SettingsError(f"intensity.override_grams_per_kilowatt_hour: {error}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wattgram-collector", description="Account for what a fleet uses, and show it."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="TOML file")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, help_text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=help_text, description=help_text)
+        added.set_defaults(command=function)
+        return added
+
+    command("run", _run, "Serve agents, /metrics and the page until stopped.")
+    agents = command("agents", _agents, "List every agent that the ledger knows.")
+    agents.add_argument("--json", action="store_true", help="as JSON")
+    command("check-config", _check_config, "Read the configuration and say whether it is good.")
+    command("print-config", _print_config, "Print the effective configuration, commented.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""PURE. Joules to grams: slots, factors, network. No IO, no clock."""

@@ -1,0 +1,1 @@
+"""Views. Reading changes nothing."""

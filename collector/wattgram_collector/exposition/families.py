@@ -1,0 +1,142 @@
+"""The names on /metrics: what each means, its unit, and whether it may be summed.
+
+`docs/metrics.md` is made from this table, and a test compares it with what is exposed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Type(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    INFO = "info"
+    STATESET = "stateset"
+
+
+class Family(NamedTuple):
+    """One metric. `name` is without `_total` or `_info`, as OpenMetrics has it."""
+
+    name: str
+    type: Type
+    labels: tuple[str, ...]
+    help: str
+
+
+def _family(name: str, kind: Type, labels: str, text: str) -> Family:
+    return Family(f"wattgram_{name}", kind, tuple(labels.split()), text)
+
+
+HOST_ENERGY: Final = _family(
+    "host_energy_joules", Type.COUNTER, "host quality",
+    "Energy of the host in joules, each joule once. Sums over quality and host are right.",
+)  # fmt: skip
+COMPONENT_ENERGY: Final = _family(
+    "component_energy_joules", Type.COUNTER, "host component source",
+    "Energy of the counted parts of the host in joules; they do not overlap.",
+)  # fmt: skip
+HOST_POWER: Final = _family(
+    "host_power_watts", Type.GAUGE, "host",
+    "Mean power of the host over its newest batch in watts; absent when late or unknown.",
+)  # fmt: skip
+EMISSION_RATE: Final = _family(
+    "host_emission_rate_grams_per_second", Type.GAUGE, "host",
+    "Emissions of the host now in grams of CO2e per second; absent when late or unpriced.",
+)  # fmt: skip
+EMISSIONS: Final = _family(
+    "emissions_co2e_grams", Type.COUNTER, "host grid_zone tier",
+    "Operational, location-based emissions of the host in grams of CO2e, as priced at ingest.",
+)  # fmt: skip
+UNPRICED: Final = _family(
+    "unpriced_energy_joules", Type.COUNTER, "host",
+    "Counted energy in joules for which no carbon intensity is known: not in the emissions.",
+)  # fmt: skip
+NETWORK_RECEIVE: Final = _family(
+    "network_receive_bytes", Type.COUNTER, "host device",
+    "Bytes received by a physical interface.",
+)  # fmt: skip
+NETWORK_TRANSMIT: Final = _family(
+    "network_transmit_bytes", Type.COUNTER, "host device",
+    "Bytes transmitted by a physical interface.",
+)  # fmt: skip
+NETWORK_ENERGY: Final = _family(
+    "network_energy_joules", Type.COUNTER, "host segment",
+    "Modelled energy outside the host of the bytes that it moved in joules, at 0.059 kWh/GB "
+    "(SWDM v4); not part of the host's energy.",
+)  # fmt: skip
+NETWORK_EMISSIONS: Final = _family(
+    "network_emissions_co2e_grams", Type.COUNTER, "host segment",
+    "Modelled emissions of the network energy in grams of CO2e, at the intensity of the host's "
+    "grid zone; not part of the host's emissions.",
+)  # fmt: skip
+INTENSITY: Final = _family(
+    "grid_carbon_intensity_grams_per_kilowatt_hour", Type.GAUGE, "grid_zone provider signal",
+    "Carbon intensity that prices the zone's energy now, in grams of CO2e per kilowatt-hour.",
+)  # fmt: skip
+AGENT_UP: Final = _family(
+    "agent_up", Type.GAUGE, "host",
+    "1 while the agent reports, 0 when it is late; stays 0 when it is gone.",
+)  # fmt: skip
+AGENT_LAST_SEEN: Final = _family(
+    "agent_last_seen_timestamp_seconds", Type.GAUGE, "host",
+    "When the agent was last heard of, in unix seconds.",
+)  # fmt: skip
+NEWEST_SAMPLE: Final = _family(
+    "newest_sample_timestamp_seconds", Type.GAUGE, "host",
+    "End of the newest interval in the ledger, in unix seconds.",
+)  # fmt: skip
+CLOCK_OFFSET: Final = _family(
+    "agent_clock_offset_seconds", Type.GAUGE, "host",
+    "The agent's wall clock minus the collector's in seconds.",
+)  # fmt: skip
+SPOOLED: Final = _family(
+    "agent_spooled_batches", Type.GAUGE, "host",
+    "Batches that waited in the agent's spool when it closed its newest one.",
+)  # fmt: skip
+AGENT_CPU: Final = _family(
+    "agent_cpu_seconds", Type.COUNTER, "host",
+    "CPU time of the agent's process in seconds, since it started.",
+)  # fmt: skip
+AGENT_MEMORY: Final = _family(
+    "agent_resident_memory_bytes", Type.GAUGE, "host",
+    "Resident memory of the agent's process in bytes.",
+)  # fmt: skip
+HOST_INFO: Final = _family(
+    "host", Type.INFO,
+    "host agent_id agent_version os arch device_class grid_zone site virtualization",
+    "What the host is; join on host.",
+)  # fmt: skip
+SOURCE_STATE: Final = _family(
+    "power_source_state", Type.STATESET, "host source",
+    "State of each power source: the answer to why nothing is measured.",
+)  # fmt: skip
+READINGS: Final = _family(
+    "readings", Type.COUNTER, "host",
+    "Readings that the ledger has taken.",
+)  # fmt: skip
+GAP_SECONDS: Final = _family(
+    "gap_seconds", Type.COUNTER, "host reason",
+    "Time in seconds for which a source of the host said nothing, by reason.",
+)  # fmt: skip
+COUNTER_RESETS: Final = _family(
+    "counter_resets", Type.COUNTER, "host source",
+    "Registers that began again without having wrapped; what they lost is not guessed.",
+)  # fmt: skip
+MISSING_BATCHES: Final = _family(
+    "missing_batches", Type.COUNTER, "host",
+    "Batches that were numbered and never came.",
+)  # fmt: skip
+REFUSED_BATCHES: Final = _family(
+    "refused_batches", Type.COUNTER, "host reason",
+    "Batches that could not be accepted, by reason.",
+)  # fmt: skip
+
+HOST_FAMILIES: Final = (
+    HOST_ENERGY, COMPONENT_ENERGY, HOST_POWER, EMISSION_RATE, EMISSIONS, UNPRICED,
+    NETWORK_RECEIVE, NETWORK_TRANSMIT, NETWORK_ENERGY, NETWORK_EMISSIONS, INTENSITY,
+    AGENT_UP, AGENT_LAST_SEEN, NEWEST_SAMPLE, CLOCK_OFFSET, SPOOLED, AGENT_CPU, AGENT_MEMORY,
+    HOST_INFO, SOURCE_STATE, READINGS, GAP_SECONDS, COUNTER_RESETS, MISSING_BATCHES,
+    REFUSED_BATCHES,
+)  # fmt: skip

@@ -1,0 +1,93 @@
+"""The HTTP side: /metrics, /healthz, /readyz and the page."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from wattgram_collector.exposition import page, text
+from wattgram_collector.exposition.metrics import collect
+from wattgram_collector.ingest.agents import Fleet
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+END: Final = "# EOF\n"
+GZIP_LEVEL: Final = 1
+_OPENMETRICS_VERSION: Final = re.compile(r"version\s*=\s*\"?(\d+)\.")
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def application(
+    fleet: Fleet,
+    registry: CollectorRegistry,
+    is_ready: Callable[[], bool],
+    zero_nanoseconds: int,
+) -> web.Application:
+    """Return the routes over what they show."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+        body = exposition(fleet, registry, zero_nanoseconds, openmetrics_format=is_openmetrics)
+        headers = {
+            "Content-Type": OPENMETRICS if is_openmetrics else TEXT,
+            "Vary": "Accept, Accept-Encoding",
+        }
+        data = body.encode()
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            data = gzip.compress(data, GZIP_LEVEL)
+        return web.Response(body=data, headers=headers)
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if is_ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="the ledger does not accept batches\n")
+
+    async def index(_: web.Request) -> web.Response:
+        html = page.render(fleet, time.time_ns())
+        return web.Response(text=html, content_type="text/html", headers=_HEADERS)
+
+    app = web.Application()
+    app.router.add_get("/", index)
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    return app
+
+
+def exposition(
+    fleet: Fleet, registry: CollectorRegistry, zero_nanoseconds: int, *, openmetrics_format: bool
+) -> str:
+    """Return the whole page of metrics: the fleet's, then the collector's own."""
+    hosts = text.render(
+        collect(fleet, time.time_ns(), zero_nanoseconds), openmetrics=openmetrics_format
+    )
+    if openmetrics_format:
+        own: str = openmetrics.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
+        return hosts + own.removesuffix(END) + END
+    return hosts + generate_latest(registry).decode()
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """PURE. Return whether the client asks for OpenMetrics in a version that is 1 or unsaid."""
+    for choice in accept.split(","):
+        media, _, parameters = choice.partition(";")
+        if media.strip() == "application/openmetrics-text":
+            version = _OPENMETRICS_VERSION.search(parameters)
+            if version is None or int(version[1]) == 1:
+                return True
+    return False

@@ -1,0 +1,1 @@
+"""What agents say, checked, reckoned and handed to the ledger."""

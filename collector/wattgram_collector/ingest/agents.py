@@ -1,0 +1,129 @@
+"""What is known of every agent now: its totals, and what it said last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wattgram.readings import AgentStatus, Batch, Hello, Kind, Quality, SeriesTable, SourceState
+from wattgram.units import (
+    NANOSECONDS_PER_MICROSECOND,
+    NANOSECONDS_PER_SECOND,
+    mean_power_microwatts,
+)
+from wattgram_collector.intensity import Intensity
+from wattgram_collector.ledger import AgentRecord, AgentTotals, Outcome
+
+LATE_INTERVALS: Final = 3
+LATE_NANOSECONDS_MIN: Final = 15 * NANOSECONDS_PER_SECOND
+GONE_NANOSECONDS: Final = 300 * NANOSECONDS_PER_SECOND
+_WORST_FIRST: Final = (Quality.DEFAULT, Quality.MODELLED, Quality.DECLARED, Quality.MEASURED)
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent: its record and totals, and the newest of what changes."""
+
+    record: AgentRecord
+    totals: AgentTotals
+    last_seen_unix_nanoseconds: int = 0
+    newest_sample_unix_nanoseconds: int = 0
+    interval_nanoseconds: int = 10 * NANOSECONDS_PER_SECOND
+    agent_version: str = ""
+    zone: str = ""
+    clock_offset_nanoseconds: int | None = None
+    power_microwatts: int | None = None
+    power_quality: Quality | None = None
+    intensity: Intensity | None = None
+    sources: tuple[SourceState, ...] = ()
+    status: AgentStatus | None = None
+
+    def is_late(self, now_unix_nanoseconds: int) -> bool:
+        """Return whether the agent is silent for longer than it should be."""
+        patience = max(LATE_NANOSECONDS_MIN, LATE_INTERVALS * self.interval_nanoseconds)
+        return now_unix_nanoseconds - self.last_seen_unix_nanoseconds > patience
+
+    def is_gone(self, now_unix_nanoseconds: int) -> bool:
+        """Return whether it is silent for so long that its counters are no longer shown."""
+        silence = now_unix_nanoseconds - self.last_seen_unix_nanoseconds
+        return self.is_late(now_unix_nanoseconds) and silence > GONE_NANOSECONDS
+
+    def greet(self, hello: Hello, record: AgentRecord, now: int, offset: int) -> None:
+        """Note what a Hello says."""
+        self.record = record
+        self.last_seen_unix_nanoseconds = now
+        self.interval_nanoseconds = hello.batch_interval_nanoseconds
+        self.agent_version = hello.agent_version
+        self.clock_offset_nanoseconds = offset
+
+    def note(
+        self, batch: Batch, table: SeriesTable, outcome: Outcome, intensity: Intensity | None
+    ) -> None:
+        """Note a batch that is in the ledger."""
+        self.totals.add(outcome)
+        self.last_seen_unix_nanoseconds = max(
+            self.last_seen_unix_nanoseconds, outcome.entry.received_unix_nanoseconds
+        )
+        self.sources = table.sources
+        self.status = batch.status
+        newest = outcome.entry.newest_sample_unix_nanoseconds
+        if newest <= self.newest_sample_unix_nanoseconds:
+            return
+        self.newest_sample_unix_nanoseconds = newest
+        self.intensity = intensity
+        self._note_power(batch, table)
+
+    def _note_power(self, batch: Batch, table: SeriesTable) -> None:
+        """Take the mean power of the intervals in which every counted meter was read."""
+        counted = [
+            (index, series)
+            for index, series in enumerate(table.series)
+            if series.counted and series.kind is Kind.ENERGY
+        ]
+        height = len(batch.interval_microseconds)
+        reached = {divmod(reach.cell, height) for reach in batch.reaches}
+        whole = [
+            position
+            for position in range(height)
+            if all(
+                batch.columns[index][position] is not None and (index, position) not in reached
+                for index, _ in counted
+            )
+        ]
+        self.power_microwatts = self.power_quality = None
+        if counted and whole:
+            energy = sum(batch.columns[index][at] or 0 for index, _ in counted for at in whole)
+            elapsed = sum(batch.interval_microseconds[at] for at in whole)
+            self.power_microwatts = mean_power_microwatts(
+                energy, elapsed * NANOSECONDS_PER_MICROSECOND
+            )
+            qualities = {series.quality for _, series in counted}
+            self.power_quality = next(q for q in _WORST_FIRST if q in qualities)
+
+
+class Fleet:
+    """Every agent that was ever enrolled, by the ledger's key."""
+
+    def __init__(
+        self, records: Mapping[int, AgentRecord], totals: Mapping[int, AgentTotals]
+    ) -> None:
+        self._agents = {
+            key: Agent(
+                record,
+                totals.get(key) or AgentTotals(),
+                last_seen_unix_nanoseconds=record.last_seen_unix_nanoseconds,
+                newest_sample_unix_nanoseconds=record.newest_sample_unix_nanoseconds,
+            )
+            for key, record in records.items()
+        }
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents.values())
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def agent(self, record: AgentRecord) -> Agent:
+        """Return the agent of a record, made if it is new."""
+        return self._agents.setdefault(record.key, Agent(record, AgentTotals()))

@@ -1,0 +1,149 @@
+"""PURE. A batch to an entry of the ledger, or the reason why it can never be one.
+
+Knows the policy of what is believed: clocks, powers, lengths. Knows no stream and no storage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wattgram.readings import Batch, Hello, Kind, SeriesTable
+from wattgram.units import (
+    MICROWATTS_PER_WATT,
+    NANOSECONDS_PER_SECOND,
+    SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
+)
+from wattgram_collector.accounting.emissions import postings
+from wattgram_collector.accounting.slots import quantities
+from wattgram_collector.intensity import IntensityBook
+from wattgram_collector.ledger import Entry, Tally, TallyKey
+
+CLOCK_TOLERANCE_NANOSECONDS: Final = 2 * NANOSECONDS_PER_SECOND
+FUTURE_NANOSECONDS_MAX: Final = SECONDS_PER_HOUR * NANOSECONDS_PER_SECOND
+AGE_NANOSECONDS_MAX: Final = 400 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
+DURATION_NANOSECONDS_MAX: Final = 40 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
+POWER_MICROWATTS_MAX: Final = 10_000_000 * MICROWATTS_PER_WATT
+
+_RESET: Final = "counter_reset"
+
+
+class RefusalError(Exception):
+    """A batch that can never be accepted. `reason` is one of a few words."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentClock:
+    """How an agent's clocks stood to ours when it said Hello."""
+
+    boot_id: str
+    offset_nanoseconds: int
+    """Its wall clock minus ours."""
+    unix_minus_boottime_nanoseconds: int
+    """Our wall clock minus its boot-time clock."""
+
+    @classmethod
+    def of(cls, hello: Hello, now_unix_nanoseconds: int) -> AgentClock:
+        return cls(
+            boot_id=hello.boot_id,
+            offset_nanoseconds=hello.wall_unix_nanoseconds - now_unix_nanoseconds,
+            unix_minus_boottime_nanoseconds=now_unix_nanoseconds - hello.boottime_nanoseconds,
+        )
+
+    def start_unix_nanoseconds(self, batch: Batch, table: SeriesTable) -> int:
+        """Return when a batch began by our clock.
+
+        An agent whose wall clock is wrong is corrected by its boot-time clock, which nobody
+        sets; what it measured in an earlier boot can only be taken at its word.
+        """
+        if abs(self.offset_nanoseconds) <= CLOCK_TOLERANCE_NANOSECONDS:
+            return batch.start_unix_nanoseconds
+        if table.boot_id != self.boot_id:
+            return batch.start_unix_nanoseconds
+        return batch.start_boottime_nanoseconds + self.unix_minus_boottime_nanoseconds
+
+
+def reckon(
+    batch: Batch,
+    table: SeriesTable,
+    *,
+    agent_key: int,
+    session: str,
+    zone: str,
+    clock: AgentClock,
+    book: IntensityBook,
+    now_unix_nanoseconds: int,
+) -> Entry:
+    """Return what the ledger is to add for `batch`; raises RefusalError."""
+    start = clock.start_unix_nanoseconds(batch, table)
+    end = start + batch.duration_nanoseconds
+    _require_plausible_time(start, end, now_unix_nanoseconds)
+    found = quantities(batch, start)
+    _require_plausible_power(batch, table)
+    usage = {(table.series[index], slot): quantity for (index, slot), quantity in found.items()}
+    return Entry(
+        agent_key=agent_key,
+        session=session,
+        sequence=batch.sequence,
+        received_unix_nanoseconds=now_unix_nanoseconds,
+        newest_sample_unix_nanoseconds=end,
+        usage=usage,
+        postings=postings(found, table.series, zone, book),
+        tallies=_tallies(batch),
+    )
+
+
+def refused(
+    sequence: int, reason: str, *, agent_key: int, session: str, now_unix_nanoseconds: int
+) -> Entry:
+    """Return the entry that marks a sequence as done with, and counts why."""
+    return Entry(
+        agent_key=agent_key,
+        session=session,
+        sequence=sequence,
+        received_unix_nanoseconds=now_unix_nanoseconds,
+        newest_sample_unix_nanoseconds=0,
+        tallies={(Tally.REFUSED_BATCHES, reason): 1},
+    )
+
+
+def _require_plausible_time(start: int, end: int, now: int) -> None:
+    if end - start > DURATION_NANOSECONDS_MAX:
+        raise RefusalError("too_long", f"a batch over {end - start} ns")
+    if end > now + FUTURE_NANOSECONDS_MAX:
+        raise RefusalError("future", f"ends {(end - now) // NANOSECONDS_PER_SECOND} s from now")
+    if start < now - AGE_NANOSECONDS_MAX:
+        raise RefusalError("too_old", f"began {(now - start) // NANOSECONDS_PER_SECOND} s ago")
+
+
+def _require_plausible_power(batch: Batch, table: SeriesTable) -> None:
+    longest = batch.duration_nanoseconds + sum(reach.nanoseconds for reach in batch.reaches)
+    ceiling = POWER_MICROWATTS_MAX * longest // NANOSECONDS_PER_SECOND
+    for series, column in zip(table.series, batch.columns, strict=True):
+        if series.kind is Kind.ENERGY:
+            total = sum(column) if None not in column else sum(v for v in column if v)  # type: ignore[arg-type]
+            if total > ceiling:
+                raise RefusalError(
+                    "implausible_power", f"{series.source} {series.domain}: {total} uJ"
+                )
+
+
+def _tallies(batch: Batch) -> dict[TallyKey, int]:
+    cells = sum(len(column) for column in batch.columns)
+    absent = sum(column.count(None) for column in batch.columns)
+    tallies: dict[TallyKey, int] = {(Tally.READINGS, ""): cells - absent}
+    for gap in batch.gaps:
+        for key, count in (
+            ((Tally.GAP_NANOSECONDS, gap.reason), gap.duration_nanoseconds),
+            ((Tally.GAPS, gap.reason), gap.count),
+        ):
+            tallies[key] = tallies.get(key, 0) + count
+        if gap.reason == _RESET:
+            reset = (Tally.COUNTER_RESETS, gap.source)
+            tallies[reset] = tallies.get(reset, 0) + gap.count
+    return tallies

@@ -1,0 +1,1 @@
+"""Where intensities come from. One file each."""

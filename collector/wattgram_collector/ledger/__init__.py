@@ -1,0 +1,122 @@
+"""The seam of storage. No code outside this package knows which storage it is.
+
+A ledger adds entries, each once: the quantities of a batch and the sequence that says that
+they were added move in one transaction. It never subtracts and never decides a factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from wattgram.readings import HostFacts, Series
+from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.intensity import Intensity
+
+
+class Tally(StrEnum):
+    """What is counted of a host's data, beside the data: each with a label."""
+
+    READINGS = "readings"
+    GAP_NANOSECONDS = "gap_nanoseconds"  # by reason
+    GAPS = "gaps"  # by reason
+    COUNTER_RESETS = "counter_resets"  # by source
+    MISSING_BATCHES = "missing_batches"
+    REFUSED_BATCHES = "refused_batches"  # by reason
+
+
+TallyKey = tuple[Tally, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One batch, reckoned: what is added to one agent's accounts. A refused one adds tallies."""
+
+    agent_key: int
+    session: str
+    sequence: int
+    received_unix_nanoseconds: int
+    newest_sample_unix_nanoseconds: int
+    usage: Mapping[tuple[Series, int], int] = field(default_factory=dict)
+    postings: Mapping[PostingKey, int] = field(default_factory=dict)
+    tallies: Mapping[TallyKey, int] = field(default_factory=dict)
+
+
+class Outcome(NamedTuple):
+    """What became of an entry: whether it was new, and how many before it never came."""
+
+    entry: Entry
+    is_new: bool
+    missing: int
+
+
+@dataclass(slots=True)
+class AgentTotals:
+    """Everything ever added for one agent; exact integers."""
+
+    usage: dict[Series, int] = field(default_factory=dict)
+    postings: dict[tuple[Account, Intensity | None], int] = field(default_factory=dict)
+    tallies: dict[TallyKey, int] = field(default_factory=dict)
+    # When a key was first added to, by this process; keys that were read back are older.
+    first_added_unix_nanoseconds: dict[object, int] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add what the ledger has added."""
+        if not outcome.is_new:
+            return
+        entry = outcome.entry
+        first, now = self.first_added_unix_nanoseconds, entry.received_unix_nanoseconds
+        for (series, _), quantity in entry.usage.items():
+            if series not in self.usage:
+                first[series] = now
+            self.usage[series] = self.usage.get(series, 0) + quantity
+        for posting, quantity in entry.postings.items():
+            key = (posting.account, posting.factor)
+            if key not in self.postings:
+                first[key] = now
+            self.postings[key] = self.postings.get(key, 0) + quantity
+        for tally, count in entry.tallies.items():
+            self.tallies[tally] = self.tallies.get(tally, 0) + count
+        if outcome.missing:
+            missing = (Tally.MISSING_BATCHES, "")
+            self.tallies[missing] = self.tallies.get(missing, 0) + outcome.missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRecord:
+    """What the ledger knows of one agent beside its totals."""
+
+    key: int
+    agent_id: str
+    host: str
+    facts: HostFacts
+    last_seen_unix_nanoseconds: int = 0
+    newest_sample_unix_nanoseconds: int = 0
+
+
+class LedgerError(Exception):
+    """The storage did not take the entries; none of them was added."""
+
+
+class Ledger(Protocol):
+    """Storage of everything that was ever accepted. Called from one thread at a time."""
+
+    def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
+        """Return the agent's record, made if it is new; its host name is unique."""
+
+    def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
+        """Return the applied sequence of a session; a new one begins before its first."""
+
+    def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Add the entries that are new, in one transaction; raises LedgerError if it fails."""
+
+    def agents(self) -> list[AgentRecord]:
+        """Return every agent that was ever enrolled."""
+
+    def totals(self) -> dict[int, AgentTotals]:
+        """Return the totals of every agent, by agent key."""
+
+    def close(self) -> None:
+        """Finish; nothing is lost if this is never reached."""

@@ -1,0 +1,318 @@
+"""The ledger in one SQLite file: WAL, synchronous FULL, one writer.
+
+Many rows go into one statement as JSON. A statement for each row would hand the interpreter's
+lock back and forth with the event loop, which costs more than the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from wattgram.readings import Component, HostFacts, Kind, Quality, Series
+from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.intensity import Intensity, Tier
+from wattgram_collector.ledger import (
+    AgentRecord,
+    AgentTotals,
+    Entry,
+    LedgerError,
+    Outcome,
+    Tally,
+)
+
+SCHEMA_VERSION: Final = 1
+UNPRICED: Final = 0
+HOST_SUFFIX_LENGTH: Final = 8
+
+_FACTOR_COLUMNS: Final = tuple(field.name for field in fields(Intensity))
+_SERIES_COLUMNS: Final = tuple(field.name for field in fields(Series) if field.init)
+
+
+class SqliteLedger:
+    """See `wattgram_collector.ledger.Ledger`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; raises LedgerError naming it when that cannot be done."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=10
+            )
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(f"{path}: {error}") from error
+        self._applied: dict[tuple[int, str], int] = {
+            (agent, session): applied
+            for agent, session, applied in self._all(
+                "SELECT agent, session, applied FROM sessions"
+            )
+        }
+        self._series: dict[tuple[int, Series], int] = {}
+        self._factors: dict[Intensity | None, int] = {None: UNPRICED}
+        self._load_keys()
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ── agents ───────────────────────────────────────────────────────────────────────────
+
+    def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
+        """See Ledger. A host name that another agent has gets a piece of the id appended."""
+        text = json.dumps(asdict(facts), sort_keys=True)
+        try:
+            known = self._all("SELECT key, host FROM agents WHERE agent_id = ?", agent_id)
+            if known:
+                ((key, host),) = known
+                self._database.execute("UPDATE agents SET facts = ? WHERE key = ?", (text, key))
+            else:
+                host = facts.host
+                if self._all("SELECT 1 FROM agents WHERE host = ?", host):
+                    host = f"{host}-{agent_id[:HOST_SUFFIX_LENGTH]}"
+                if self._all("SELECT 1 FROM agents WHERE host = ?", host):
+                    host = f"{facts.host}-{agent_id}"
+                key = self._database.execute(
+                    "INSERT INTO agents (agent_id, host, facts) VALUES (?, ?, ?)",
+                    (agent_id, host, text),
+                ).lastrowid
+        except sqlite3.Error as error:
+            raise LedgerError(str(error)) from error
+        return AgentRecord(key=int(key), agent_id=agent_id, host=host, facts=facts)
+
+    def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
+        """See Ledger."""
+        known = self._applied.get((agent_key, session))
+        if known is not None:
+            return known
+        applied = max(0, first_sequence - 1)
+        try:
+            self._database.execute(
+                "INSERT INTO sessions (agent, session, applied) VALUES (?, ?, ?)",
+                (agent_key, session, applied),
+            )
+        except sqlite3.Error as error:
+            raise LedgerError(str(error)) from error
+        self._applied[agent_key, session] = applied
+        return applied
+
+    def agents(self) -> list[AgentRecord]:
+        """See Ledger."""
+        rows = self._all(
+            "SELECT a.key, a.agent_id, a.host, a.facts,"
+            " coalesce(max(s.last_seen_unix_nanoseconds), 0),"
+            " coalesce(max(s.newest_sample_unix_nanoseconds), 0)"
+            " FROM agents a LEFT JOIN sessions s ON s.agent = a.key GROUP BY a.key"
+        )
+        return [
+            AgentRecord(
+                key=key,
+                agent_id=agent_id,
+                host=host,
+                facts=HostFacts(**json.loads(facts)),
+                last_seen_unix_nanoseconds=seen,
+                newest_sample_unix_nanoseconds=newest,
+            )
+            for key, agent_id, host, facts, seen, newest in rows
+        ]
+
+    # ── entries ──────────────────────────────────────────────────────────────────────────
+
+    def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """See Ledger."""
+        applied: dict[tuple[int, str], int] = {}
+        outcomes = []
+        for entry in entries:
+            session = (entry.agent_key, entry.session)
+            known = applied.get(session, self._applied.get(session, 0))
+            is_new = entry.sequence > known
+            outcomes.append(Outcome(entry, is_new, entry.sequence - known - 1 if is_new else 0))
+            if is_new:
+                applied[session] = entry.sequence
+        news = [outcome for outcome in outcomes if outcome.is_new]
+        if news:
+            self._write(news, applied)
+            self._applied.update(applied)
+        return outcomes
+
+    def _write(self, news: Sequence[Outcome], applied: Mapping[tuple[int, str], int]) -> None:
+        new_series: dict[tuple[int, Series], int] = {}
+        new_factors: dict[Intensity | None, int] = {}
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            usage, postings, tallies = self._rows(news, new_series, new_factors)
+            self._add(_ADD_USAGE, usage)
+            self._add(_ADD_POSTINGS, postings)
+            self._add(_ADD_TALLIES, tallies)
+            self._add(_MOVE_SESSIONS, _session_rows(news, applied))
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise LedgerError(str(error)) from error
+        self._series.update(new_series)
+        self._factors.update(new_factors)
+
+    def _rows(
+        self,
+        news: Sequence[Outcome],
+        new_series: dict[tuple[int, Series], int],
+        new_factors: dict[Intensity | None, int],
+    ) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
+        """Add up what the entries say of the same row, so that each row is written once."""
+        usage: dict[tuple[int, int], int] = {}
+        postings: dict[tuple[int, str, int, int], int] = {}
+        tallies: dict[tuple[int, str, str], int] = {}
+        for entry, _, missing in news:
+            agent = entry.agent_key
+            for (series, slot), quantity in entry.usage.items():
+                row = (self._series_key(agent, series, new_series), slot)
+                usage[row] = usage.get(row, 0) + quantity
+            for (account, slot, factor), quantity in entry.postings.items():
+                posting = (agent, account.value, slot, self._factor_key(factor, new_factors))
+                postings[posting] = postings.get(posting, 0) + quantity
+            for (name, label), count in entry.tallies.items():
+                tally = (agent, name.value, label)
+                tallies[tally] = tallies.get(tally, 0) + count
+            if missing:
+                tally = (agent, Tally.MISSING_BATCHES.value, "")
+                tallies[tally] = tallies.get(tally, 0) + missing
+        return _rows(usage), _rows(postings), _rows(tallies)
+
+    def _add(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self._database.execute(statement, (json.dumps(rows),))
+
+    def _series_key(self, agent: int, series: Series, new: dict[tuple[int, Series], int]) -> int:
+        key = self._series.get((agent, series)) or new.get((agent, series))
+        if key is None:
+            marks = ", ".join("?" * (1 + len(_SERIES_COLUMNS)))
+            key = self._database.execute(
+                f"INSERT INTO series (agent, {', '.join(_SERIES_COLUMNS)}) VALUES ({marks})",  # noqa: S608
+                (agent, *(getattr(series, column) for column in _SERIES_COLUMNS)),
+            ).lastrowid
+            new[agent, series] = int(key or 0)
+        return int(key or 0)
+
+    def _factor_key(self, factor: Intensity | None, new: dict[Intensity | None, int]) -> int:
+        key = self._factors.get(factor)
+        key = new.get(factor) if key is None else key
+        if key is None and factor is not None:
+            marks = ", ".join("?" * len(_FACTOR_COLUMNS))
+            key = self._database.execute(
+                f"INSERT INTO factors ({', '.join(_FACTOR_COLUMNS)}) VALUES ({marks})",  # noqa: S608
+                astuple(factor),
+            ).lastrowid
+            new[factor] = int(key or 0)
+        return int(key or 0)
+
+    # ── reading back ─────────────────────────────────────────────────────────────────────
+
+    def totals(self) -> dict[int, AgentTotals]:
+        """See Ledger."""
+        totals = {key: AgentTotals() for (key,) in self._all("SELECT key FROM agents")}
+        factor_of = {key: factor for factor, key in self._factors.items()}
+        series_of = {key: pair for pair, key in self._series.items()}
+        for key, quantity in self._all("SELECT series, sum(quantity) FROM usage GROUP BY series"):
+            agent, series = series_of[key]
+            totals[agent].usage[series] = quantity
+        for agent, account, factor, quantity in self._all(
+            "SELECT agent, account, factor, sum(quantity) FROM postings GROUP BY 1, 2, 3"
+        ):
+            totals[agent].postings[Account(account), factor_of[factor]] = quantity
+        for agent, name, label, count in self._all(
+            "SELECT agent, name, label, count FROM tallies"
+        ):
+            totals[agent].tallies[Tally(name), label] = count
+        return totals
+
+    def _all(self, query: str, *parameters: Any) -> list[Any]:
+        return self._database.execute(query, parameters).fetchall()
+
+    def _prepare(self) -> None:
+        database = self._database
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'"):
+            schema = resources.files(__package__) / "schema.sql"
+            database.executescript(f"BEGIN; {schema.read_text(encoding='utf-8')} COMMIT;")
+        ((version,),) = self._all("SELECT version FROM schema_version")
+        if version != SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(
+                f"schema version {version}, this program writes version {SCHEMA_VERSION}"
+            )
+
+    def _load_keys(self) -> None:
+        for key, agent, *values in self._all(
+            f"SELECT key, agent, {', '.join(_SERIES_COLUMNS)} FROM series"  # noqa: S608
+        ):
+            self._series[agent, _series(values)] = key
+        for key, *values in self._all(
+            f"SELECT key, {', '.join(_FACTOR_COLUMNS)} FROM factors"  # noqa: S608
+        ):
+            found = dict(zip(_FACTOR_COLUMNS, values, strict=True))
+            found["tier"] = Tier(found["tier"])
+            self._factors[Intensity(**found)] = key
+
+
+_ADD_USAGE: Final = """
+INSERT INTO usage (series, slot, quantity)
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity
+"""
+_ADD_POSTINGS: Final = """
+INSERT INTO postings (agent, account, slot, factor, quantity)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity
+"""
+_ADD_TALLIES: Final = """
+INSERT INTO tallies (agent, name, label, count)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+_MOVE_SESSIONS: Final = """
+INSERT INTO sessions (agent, session, applied, last_seen_unix_nanoseconds,
+                      newest_sample_unix_nanoseconds)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET
+  applied = excluded.applied,
+  last_seen_unix_nanoseconds = excluded.last_seen_unix_nanoseconds,
+  newest_sample_unix_nanoseconds =
+    max(newest_sample_unix_nanoseconds, excluded.newest_sample_unix_nanoseconds)
+"""
+
+
+def _rows(sums: Mapping[Any, int]) -> list[list[Any]]:
+    return [[*key, quantity] for key, quantity in sums.items()]
+
+
+def _session_rows(
+    news: Iterable[Outcome], applied: Mapping[tuple[int, str], int]
+) -> list[list[Any]]:
+    seen: dict[tuple[int, str], tuple[int, int]] = {}
+    for entry, _, _ in news:
+        key = (entry.agent_key, entry.session)
+        received, newest = seen.get(key, (0, 0))
+        seen[key] = (
+            max(received, entry.received_unix_nanoseconds),
+            max(newest, entry.newest_sample_unix_nanoseconds),
+        )
+    return [[*key, applied[key], *times] for key, times in seen.items()]
+
+
+def _series(values: Sequence[Any]) -> Series:
+    found = dict(zip(_SERIES_COLUMNS, values, strict=True))
+    return Series(
+        kind=Kind(found["kind"]),
+        source=found["source"],
+        domain=found["domain"],
+        instance=found["instance"],
+        quality=Quality(found["quality"]),
+        counted=bool(found["counted"]),
+        component=Component(found["component"]),
+    )
