@@ -33,7 +33,7 @@ async def run(config: AgentConfig) -> None:
     Raises OSError when the state directory cannot be used.
     """
     clock = SystemClock()
-    this_boot = boot_id(config.path.procfs)
+    this_boot = boot_id()
     agent_id = config.agent_id or kept_agent_id(config.state_directory)
     spool = Spool(
         config.state_directory / "spool", max_bytes=config.spool.max_bytes, sync=config.spool.sync

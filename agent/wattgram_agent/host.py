@@ -56,9 +56,12 @@ class SystemClock:
         return time.time_ns()
 
 
-def boot_id(procfs: Path = Path("/proc")) -> str:
-    """Return the identity of this boot; a fresh one where the kernel does not say."""
-    return read_text(procfs / "sys/kernel/random/boot_id") or f"unknown-{uuid.uuid4()}"
+def boot_id() -> str:
+    """Return the identity of this boot; a fresh one where the kernel does not say.
+
+    It belongs to the boot-time clock, which is this kernel's whatever procfs is configured.
+    """
+    return read_text(Path("/proc/sys/kernel/random/boot_id")) or f"unknown-{uuid.uuid4()}"
 
 
 def facts(
