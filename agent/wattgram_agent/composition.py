@@ -33,7 +33,8 @@ _INSIDE: Final = {
 def compose(zones: Sequence[Zone]) -> list[Decision]:
     """Decide for every zone, in the order given."""
     metered = any(_covers_the_cpu(zone) for zone in zones)
-    return [_decide(zone, cpu_is_metered=metered) for zone in zones]
+    modelled = not metered and any(_models_the_host(zone) for zone in zones)
+    return [_decide(zone, cpu_is_metered=metered, host_is_modelled=modelled) for zone in zones]
 
 
 def series_of(decision: Decision) -> Series:
@@ -59,7 +60,11 @@ def _covers_the_cpu(zone: Zone) -> bool:
     )
 
 
-def _decide(zone: Zone, *, cpu_is_metered: bool) -> Decision:
+def _models_the_host(zone: Zone) -> bool:
+    return zone.kind is Kind.ENERGY and zone.point.source == "model" and not zone.refusal
+
+
+def _decide(zone: Zone, *, cpu_is_metered: bool, host_is_modelled: bool) -> Decision:
     if zone.refusal:
         return Decision(zone, counted=False, why=zone.refusal)
     if zone.kind is not Kind.ENERGY:
@@ -71,6 +76,8 @@ def _decide(zone: Zone, *, cpu_is_metered: bool) -> Decision:
         if cpu_is_metered:
             return Decision(zone, counted=False, why="a meter covers the CPU")
         return Decision(zone, counted=True, why="no meter covers the CPU")
+    if zone.component is Component.DRAM and host_is_modelled:
+        return Decision(zone, counted=False, why="the model holds the memory too")
     if zone.component in {Component.CPU, Component.DRAM, Component.GPU}:
         return Decision(zone, counted=True, why="overlaps no other counted zone")
     return Decision(zone, counted=False, why=f"what domain {domain} covers is not known")

@@ -69,8 +69,9 @@ class SpoolSettings:
 class CollectorSettings:
     address: str = setting("127.0.0.1:9880", "host:port of the collector.")
     connection: str = setting(
-        "per_delivery",
-        "Keep the stream open, or open it for each delivery (cheaper from about 5 s on).",
+        "kept",
+        "Keep the stream open, or open one for each delivery: a little cheaper here, but the "
+        "collector pays a handshake each time.",
         choices=("kept", "per_delivery"),
     )
 

@@ -11,15 +11,21 @@ TABLE: Final = 1
 BATCH: Final = 2
 
 _HEADER: Final = struct.Struct("<II")  # body length, CRC-32 of the body
-_FIELDS: Final = struct.Struct("<BQqqI")  # kind, sequence, start, end, checkpoint length
+# kind, sequence, number of its table, start, end, checkpoint length
+_FIELDS: Final = struct.Struct("<BQIqqI")
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class Record(NamedTuple):
-    """One series table (`sequence` is its number) or one batch, as it is on disk."""
+    """One series table (`sequence` is 0) or one batch, as it is on disk.
+
+    A batch names its table: were it the one before it, a table that is lost would leave batches
+    with another's columns.
+    """
 
     kind: int
     sequence: int
+    table_number: int
     start_unix_nanoseconds: int
     end_unix_nanoseconds: int
     message: bytes
@@ -30,6 +36,7 @@ def frame(record: Record) -> bytes:
     fields = _FIELDS.pack(
         record.kind,
         record.sequence,
+        record.table_number,
         record.start_unix_nanoseconds,
         record.end_unix_nanoseconds,
         len(record.checkpoint),
@@ -44,17 +51,17 @@ def parse(data: bytes, offset: int = 0) -> tuple[Record, int] | None:
     if first > len(data):
         return None
     length, checksum = _HEADER.unpack_from(data, offset)
-    body = data[first : first + length]
-    if not _FIELDS.size <= length <= BODY_BYTES_MAX or len(body) < length:
+    if not _FIELDS.size <= length <= min(BODY_BYTES_MAX, len(data) - first):
         return None
+    body = data[first : first + length]
     if zlib.crc32(body) != checksum:
         return None
-    kind, sequence, start, end, tail = _FIELDS.unpack_from(body)
+    kind, sequence, table, start, end, tail = _FIELDS.unpack_from(body)
     split = _FIELDS.size + tail
     if kind not in {TABLE, BATCH} or split > length:
         return None
-    record = Record(kind, sequence, start, end, body[split:], body[_FIELDS.size : split])
-    return record, first + length
+    checkpoint = body[_FIELDS.size : split]
+    return Record(kind, sequence, table, start, end, body[split:], checkpoint), first + length
 
 
 def parse_all(data: bytes) -> Iterator[tuple[int, int, Record | None]]:

@@ -11,9 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from wattgram.readings import Gap, Kind, Reading, Series
+from wattgram.readings import QUANTITY_MAX, Gap, Kind, Reading, Series
 from wattgram.units import NANOSECONDS_PER_SECOND, energy_microjoules
-from wattgram_agent.counters import Increase, Lost, energy_increase, traffic_increase
+from wattgram_agent.counters import (
+    POWER_CEILING_MICROWATTS,
+    Increase,
+    Lost,
+    energy_increase,
+    traffic_increase,
+)
 from wattgram_agent.source import FailedSample, GaugeSample, Point, Sample
 
 # A power that was seen once says nothing about what happened a while later.
@@ -21,10 +27,11 @@ GAUGE_HOLD_NANOSECONDS: Final = 10 * NANOSECONDS_PER_SECOND
 
 
 class Register(NamedTuple):
-    """The last good value of a point and when it was read."""
+    """The last good value of a point, when it was read, and whether it is a power or a count."""
 
     value: int
     boottime_nanoseconds: int
+    is_power: bool = False
 
 
 class Step(NamedTuple):
@@ -105,10 +112,15 @@ class Meter:
         previous = self._registers.get(sample.point)
         if previous is not None and now <= previous.boottime_nanoseconds:
             return None
+        is_power = isinstance(sample, GaugeSample)
+        value = sample.power_microwatts if isinstance(sample, GaugeSample) else sample.value
+        if not 0 <= value <= (POWER_CEILING_MICROWATTS if is_power else QUANTITY_MAX):
+            return Lost("implausible", f"a {'power' if is_power else 'count'} of {value}")
+        self._registers[sample.point] = Register(value, now, is_power)
+        if previous is not None and previous.is_power is not is_power:
+            return Lost("sample_changed", "a count and a power have no difference")
         if isinstance(sample, GaugeSample):
-            self._registers[sample.point] = Register(sample.power_microwatts, now)
             return self._integrate(sample, series, previous, now)
-        self._registers[sample.point] = Register(sample.value, now)
         if previous is None:
             return None
         start = previous.boottime_nanoseconds
@@ -132,8 +144,6 @@ class Meter:
             return None
         if now - start > GAUGE_HOLD_NANOSECONDS:
             return Lost("late_sample", f"a power is not held for {now - start} ns")
-        if power < 0:
-            return Lost("implausible", f"a power of {power} uW")
         return _reading(Increase(energy_microjoules(power, now - start)), series, start, now)
 
 

@@ -137,5 +137,7 @@ def _judge(source: Source, decisions: Iterable[Decision]) -> tuple[Finding, bool
     finding = Finding(name=source.name, state=State.ACTIVE, reason=problems)
     if counted:
         return finding, True
-    reason = mine[0].why if mine else "no zone"
+    # That a zone refuses itself (a bound, a second view) does not say why its peers are idle.
+    reasons = [decision.why for decision in sorted(mine, key=lambda one: one.zone.refusal != "")]
+    reason = reasons[0] if reasons else "no zone"
     return replace(finding, state=State.AVAILABLE, reason=reason), source.name != "model"

@@ -8,13 +8,14 @@ differenced, across a restart.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,10 +25,11 @@ from wattgram.wire import WireError, decode_agent_message, encode_batch, encode_
 from wattgram_agent.frames import BATCH, TABLE, Record, frame, parse, parse_all
 from wattgram_agent.meter import Register
 from wattgram_agent.source import Point
+from wattgram_agent.sysfs import read_text
 
 SEGMENT_BYTES: Final = 256 * 1024
 MEMORY_BYTES_MAX: Final = 1024 * 1024
-_REGISTER: Final = struct.Struct("<qq")
+_REGISTER: Final = struct.Struct("<qq?")
 _NO_VALUE: Final = -1
 
 
@@ -43,6 +45,10 @@ class Dropped(NamedTuple):
 
     batches: int = 0
     duration_nanoseconds: int = 0
+
+    def and_also(self, gone: Sequence[Entry]) -> Dropped:
+        covered = sum(entry.end_unix_nanoseconds - entry.start_unix_nanoseconds for entry in gone)
+        return Dropped(self.batches + len(gone), self.duration_nanoseconds + covered)
 
 
 @dataclass(slots=True)
@@ -74,9 +80,11 @@ class Spool:
         self._sizes: dict[int, int] = {}
         self._last_table: SeriesTable | None = None
         self._last_checkpoint = b""
+        self._dropped = Dropped()
         self._descriptor = -1
         self._segment = 0
         self.next_sequence = 1
+        self.last_table_number = 0
         self.corrupt_records = 0
         for number in sorted(int(path.stem) for path in directory.glob("*.segment")):
             self._scan(number)
@@ -91,10 +99,6 @@ class Spool:
         """The oldest sequence that waits, or the next one."""
         with self._lock:
             return self._entries[0].sequence if self._entries else self.next_sequence
-
-    @property
-    def last_table_number(self) -> int:
-        return max(self._tables, default=0)
 
     def table(self, number: int) -> SeriesTable:
         return self._tables[number]
@@ -119,20 +123,20 @@ class Spool:
     def checkpoint(self) -> Checkpoint | None:
         """Return the registers of the last batch, if there was one."""
         table = self._last_table
-        if table is None or not self._last_checkpoint:
+        stored = self._last_checkpoint
+        if table is None or len(stored) != len(table.series) * _REGISTER.size:
             return None
-        stored = _REGISTER.iter_unpack(self._last_checkpoint)
         registers = {
-            _point(series): Register(value, boottime)
-            for series, (value, boottime) in zip(table.series, stored, strict=False)
-            if value != _NO_VALUE
+            _point(series): Register(*fields)
+            for series, fields in zip(table.series, _REGISTER.iter_unpack(stored), strict=True)
+            if fields[0] != _NO_VALUE
         }
         return Checkpoint(table.boot_id, registers)
 
     def append(
         self, batch: Batch, table: SeriesTable, registers: Mapping[Point, Register]
     ) -> Dropped:
-        """Keep `batch`, whose sequence is `next_sequence`; return what had to go for it.
+        """Keep `batch` under `next_sequence`; return what the bounds cost since it last said so.
 
         A medium that refuses costs durability, not the batch: it is held in memory, within a
         bound, and the OSError raised for the caller to say.
@@ -142,10 +146,13 @@ class Spool:
             for series in table.series
         )
         with self._lock:
+            if batch.sequence != self.next_sequence:  # `continue_after` came in between
+                batch = replace(batch, sequence=self.next_sequence)
             try:
                 self._append(batch, table, checkpoint)
             finally:
-                dropped = self._drop_oldest()
+                self._drop_oldest()
+            dropped, self._dropped = self._dropped, Dropped()
             return dropped
 
     def forget(self, through_sequence: int) -> None:
@@ -162,7 +169,7 @@ class Spool:
             while self._entries and self._entries[0].end_unix_nanoseconds < unix_nanoseconds:
                 gone.append(self._entries.popleft())
             self._remove_idle_segments()
-            return _dropped(gone)
+            return Dropped().and_also(gone)
 
     def continue_after(self, applied_sequence: int) -> None:
         """Number on from what the collector has, when it has more than this spool knows of.
@@ -175,17 +182,19 @@ class Spool:
             if applied_sequence < self.next_sequence:
                 return
             own = [
-                (self.read(entry), self._tables[entry.table_number])
+                (message, self._tables[entry.table_number])
                 for entry in self._entries
                 if entry.sequence >= self._first_own_sequence
+                and (message := self.read(entry)) is not None
             ]
             self.forget(applied_sequence)
             self.next_sequence = self._first_own_sequence = applied_sequence + 1
             for message, table in own:
-                batch = decode_agent_message(message or b"", {table.number: table})
+                batch = decode_agent_message(message, {table.number: table})
                 if isinstance(batch, Batch):
                     renumbered = replace(batch, sequence=self.next_sequence)
-                    self._append(renumbered, table, self._last_checkpoint)
+                    with contextlib.suppress(OSError):  # it waits in memory
+                        self._append(renumbered, table, self._last_checkpoint)
 
     def close(self) -> None:
         with self._lock:
@@ -198,16 +207,19 @@ class Spool:
         entry = Entry(batch.sequence, table.number, start, end, message=message)
         self._entries.append(entry)
         self._tables[table.number] = table
+        self.last_table_number = max(self.last_table_number, table.number)
         self.next_sequence = batch.sequence + 1
         previous_table = self._last_table
         self._last_table, self._last_checkpoint = table, checkpoint
-        record = frame(Record(BATCH, batch.sequence, start, end, message, checkpoint))
+        record = frame(
+            Record(BATCH, batch.sequence, table.number, start, end, message, checkpoint)
+        )
         prefix = b""
-        if self._descriptor < 0 or self._sizes[self._segment] >= SEGMENT_BYTES:
+        if self._must_open_segment():
             self._open_segment()
             previous_table = None
         if table is not previous_table:
-            prefix = frame(Record(TABLE, table.number, start, start, encode_series(table)))
+            prefix = frame(Record(TABLE, 0, table.number, start, start, encode_series(table)))
         offset = self._sizes[self._segment]
         self._write(prefix + record, offset)
         entry.segment, entry.offset = self._segment, offset + len(prefix)
@@ -220,14 +232,25 @@ class Spool:
             if self._sync == "always":
                 os.fdatasync(self._descriptor)
         except OSError:
-            os.ftruncate(self._descriptor, offset)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, offset)
             self._close_segment()
             raise
         self._sizes[self._segment] = offset + len(data)
 
+    def _must_open_segment(self) -> bool:
+        return (
+            self._descriptor < 0
+            or self._sizes[self._segment] >= SEGMENT_BYTES
+            or os.fstat(self._descriptor).st_nlink == 0  # removed by hand: nobody can read it
+        )
+
     def _open_segment(self) -> None:
         self._close_segment()
-        number = max([self._segment, *self._sizes]) + 1
+        self._directory.mkdir(parents=True, exist_ok=True)
+        number = max([self._segment, *self._sizes])
+        if self._sizes.get(number) != 0:  # an empty one is what a full medium left
+            number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._descriptor = os.open(self._path(number), flags, 0o600)
         self._segment = number
@@ -238,7 +261,7 @@ class Spool:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _drop_oldest(self) -> Dropped:
+    def _drop_oldest(self) -> None:
         """Hold the bounds: whole segments of the oldest batches, then what is in memory."""
         gone = []
         while sum(self._sizes.values()) > self._max_bytes and len(self._sizes) > 1:
@@ -246,16 +269,20 @@ class Spool:
             while self._entries and self._entries[0].segment <= oldest:
                 gone.append(self._entries.popleft())
             self._remove_idle_segments()
-        memory = sum(len(entry.message or b"") for entry in self._entries)
-        while memory > MEMORY_BYTES_MAX:
-            gone.append(self._entries.popleft())
+        held = deque(entry for entry in self._entries if entry.message is not None)
+        memory = sum(len(entry.message or b"") for entry in held)
+        while memory > MEMORY_BYTES_MAX:  # what a disk holds safely is not in the way
+            gone.append(held.popleft())
+            self._entries.remove(gone[-1])
             memory -= len(gone[-1].message or b"")
-        return _dropped(gone)
+        self._dropped = self._dropped.and_also(gone)
 
     def _remove_idle_segments(self) -> None:
-        needed = self._entries[0].segment if self._entries else self._segment
+        on_disk = (entry.segment for entry in self._entries if entry.message is None)
+        needed = next(on_disk, self._segment)
         for number in [n for n in self._sizes if n < min(needed, self._segment)]:
-            self._path(number).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that stays costs a delivery more
+                self._path(number).unlink()
             del self._sizes[number]
         waiting = {entry.table_number for entry in self._entries}
         last = self._last_table.number if self._last_table else 0
@@ -272,12 +299,27 @@ class Spool:
                 self.corrupt_records += 1
             elif record.kind == TABLE:
                 self._scan_table(record)
-            elif self._last_table is not None:
-                _, sequence, start_time, end_time, _, self._last_checkpoint = record
-                entry = Entry(sequence, self._last_table.number, start_time, end_time, number)
-                entry.offset, entry.length = offset, end - offset
-                self._entries.append(entry)
-                self.next_sequence = sequence + 1
+            else:
+                self._scan_batch(record, Entry(
+                    record.sequence,
+                    record.table_number,
+                    record.start_unix_nanoseconds,
+                    record.end_unix_nanoseconds,
+                    number,
+                    offset,
+                    end - offset,
+                ))  # fmt: skip
+
+    def _scan_batch(self, record: Record, entry: Entry) -> None:
+        self.next_sequence = record.sequence + 1
+        self.last_table_number = max(self.last_table_number, record.table_number)
+        self._last_table = self._tables.get(record.table_number)
+        if self._last_table is None:
+            self.corrupt_records += 1
+            self._last_checkpoint = b""
+        else:
+            self._last_checkpoint = record.checkpoint
+            self._entries.append(entry)
 
     def _scan_table(self, record: Record) -> None:
         try:
@@ -286,12 +328,12 @@ class Spool:
             self.corrupt_records += 1
             return
         if isinstance(table, SeriesTable):
-            self._tables[table.number] = self._last_table = table
+            self._tables[table.number] = table
 
     def _load_session(self, *, is_new: bool) -> str:
         path = self._directory / "session"
-        if not is_new and path.exists():
-            return path.read_text(encoding="utf-8").strip()
+        if not is_new and (kept := read_text(path)):
+            return kept
         session = str(uuid.uuid4())
         temporary = path.with_suffix(".new")
         temporary.write_text(session + "\n", encoding="utf-8")
@@ -300,12 +342,6 @@ class Spool:
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:012d}.segment"
-
-
-def _dropped(gone: list[Entry]) -> Dropped:
-    if not gone:
-        return Dropped()
-    return Dropped(len(gone), gone[-1].end_unix_nanoseconds - gone[0].start_unix_nanoseconds)
 
 
 def _point(series: Series) -> Point:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wattgram.readings import Component, State
 from wattgram.units import (
@@ -30,52 +30,12 @@ from wattgram_agent.source import (
     SourceUnavailableError,
     Zone,
 )
+from wattgram_agent.sources.nvml_verdicts import NOT_NOW, Verdict, verdict_on, why_none
 from wattgram_agent.sysfs import read_text
 
 NAME: Final = "nvml"
 LIBRARY: Final = "libnvidia-ml.so.1"
 RESTART_NANOSECONDS: Final = 60 * NANOSECONDS_PER_SECOND
-
-
-class Verdict(NamedTuple):
-    """What an error means: for a gap, for the state of the source, and what may help."""
-
-    reason: str
-    state: State
-    remedy: Literal["wait", "other_call", "restart"]
-    fix: str = ""
-    detail: str = ""
-
-
-_WAIT: Final = Verdict("unreadable", State.ERROR, "wait")
-_RESTART: Final = Verdict("unreadable", State.ERROR, "restart")
-_LOST: Final = Verdict("gpu_lost", State.ERROR, "restart")
-_DENIED: Final = Verdict("permission_denied", State.PERMISSION_DENIED, "wait")
-_UNSUPPORTED: Final = Verdict("unreadable", State.ABSENT, "other_call")
-
-# By NVML_ERROR_...; any other is "not now".
-VERDICTS: Final[Mapping[int, Verdict]] = {
-    1: _RESTART,  # UNINITIALIZED
-    2: _RESTART,  # INVALID_ARGUMENT, as a void handle is
-    3: _UNSUPPORTED,  # NOT_SUPPORTED
-    4: _DENIED._replace(fix="sudo chmod a+rw /dev/nvidiactl /dev/nvidia[0-9]*"),  # NO_PERMISSION
-    6: _LOST._replace(state=State.ABSENT),  # NOT_FOUND
-    9: _RESTART._replace(state=State.ABSENT, fix="sudo modprobe nvidia"),  # DRIVER_NOT_LOADED
-    12: _RESTART._replace(state=State.ABSENT),  # LIBRARY_NOT_FOUND
-    13: _UNSUPPORTED,  # FUNCTION_NOT_FOUND
-    15: _LOST,  # GPU_IS_LOST
-    16: _LOST._replace(fix="sudo nvidia-smi --gpu-reset"),  # RESET_REQUIRED
-    17: _DENIED,  # OPERATING_SYSTEM: the device cgroup of a container or a unit
-    18: _RESTART._replace(reason="driver_mismatch", fix="sudo reboot"),  # LIB_RM_VERSION_MISMATCH
-    26: _UNSUPPORTED,  # DEPRECATED
-    28: _LOST._replace(state=State.ABSENT),  # GPU_NOT_FOUND
-    29: _RESTART,  # INVALID_STATE
-}
-
-
-def verdict_on(code: int) -> Verdict:
-    """Return what an error of the library means, whatever its number."""
-    return VERDICTS.get(code, _WAIT)
 
 
 class Call(NamedTuple):
@@ -142,7 +102,7 @@ class Gpu:
         except library.NVMLError as error:
             return self.fail(_failure(error, call.function))
         if value == call.no_value or (value == 0 and not call.is_counter):
-            return self.fail(_WAIT._replace(detail=f"{call.function}: {value} is no value"))
+            return self.fail(NOT_NOW._replace(detail=f"{call.function}: {value} is no value"))
         self.calls, self.failure = (call,), None
         if call.is_counter:
             return CounterSample(self.zone.point, value * MICROJOULES_PER_MILLIJOULE, None)
@@ -266,15 +226,6 @@ def _optional(library: Any, function: str, handle: Any) -> Any | None:
         return call and call(handle)
     except library.NVMLError:
         return None
-
-
-def why_none(failures: Sequence[Verdict]) -> Verdict:
-    """Return the failure that says best why no GPU answers."""
-    for failure in failures:
-        if failure.remedy != "other_call":
-            return failure
-    detail = f"no GPU tells its power (a Jetson?): {failures[0].detail}" if failures else "no GPU"
-    return _UNSUPPORTED._replace(detail=detail)
 
 
 def _loaded_driver(paths: HostPaths) -> str:

@@ -7,8 +7,10 @@ comes from the zone's own file, which pyRAPL does not read.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,10 +76,11 @@ def discover(paths: HostPaths) -> PyRaplSource:
 def import_pyrapl() -> Any:
     """Import pyRAPL; raises SourceUnavailableError where it is not installed.
 
-    Its import warns of an invalid escape and of optional libraries that it does not need.
+    Its import warns of an invalid escape, and logs that optional libraries are missing, on the
+    root logger: which would set that up if nobody had.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _silent_root_logger():
             warnings.simplefilter("ignore")
             import pyRAPL
     except ImportError as error:
@@ -85,6 +88,24 @@ def import_pyrapl() -> Any:
             State.ABSENT, "pyRAPL is not installed", "pip install 'wattgram[pyrapl]'"
         ) from error
     return pyRAPL
+
+
+@contextlib.contextmanager
+def _silent_root_logger() -> Iterator[None]:
+    """Drop what is logged on the root logger itself, and leave it as it was."""
+    root = logging.getLogger()
+    handler = logging.NullHandler()
+    root.addHandler(handler)
+    root.addFilter(_drop)
+    try:
+        yield
+    finally:
+        root.removeFilter(_drop)
+        root.removeHandler(handler)
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    return False
 
 
 def open_sensor(library: Any, wraps: Mapping[Point, int | None]) -> PyRaplSource:

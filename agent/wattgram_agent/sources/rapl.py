@@ -246,13 +246,16 @@ def _require_readable(discovery: Discovery) -> None:
     """Raise SourceUnavailableError when no register may be read: said now, not at 3 a.m."""
     denied = []
     for zone in discovery.zones:
+        register = KeptFile(zone.register)
         try:
-            with zone.register.open("rb"):
-                return
-        except PermissionError:
-            denied.append(str(zone.register))
-        except OSError:
-            return
+            register.read()
+        except UnreadableError as error:
+            if error.reason == "permission_denied":
+                denied.append(str(zone.register))
+                continue
+        finally:
+            register.close()
+        return
     raise SourceUnavailableError(
         State.PERMISSION_DENIED, f"{denied[0]} is readable by root only", UDEV_FIX
     )

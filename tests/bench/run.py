@@ -1,0 +1,45 @@
+"""`make bench`: what Wattgram costs, beside what others cost, all from one run.
+
+Prints figures and the machine they were taken on; judges only the budgets of the issue that
+set them. Not a test: a busy machine makes every absolute figure worse, so quote the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import agent_cost
+import ingest_cost
+import wire_cost
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="length of the agent's window")
+    parser.add_argument("--ingest-seconds", type=float, default=8, help="length of an ingest run")
+    parser.add_argument("only", nargs="*", help="wire, agent, ingest; default: all")
+    options = parser.parse_args()
+    wanted = options.only or ["wire", "agent", "ingest"]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(f"machine: {platform.machine()}, {os.cpu_count()} CPUs, {memory:.0f} GiB, "
+          f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="wattgram-bench-") as name:
+        directory = Path(name)
+        if "wire" in wanted:
+            wire_cost.run()
+        if "agent" in wanted:
+            agent_cost.run(directory / "agent", options.seconds)
+        if "ingest" in wanted:
+            ingest_cost.run(directory / "ingest", options.ingest_seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
