@@ -69,10 +69,10 @@ class SpoolSettings:
 class CollectorSettings:
     address: str = setting("127.0.0.1:9880", "host:port of the collector.")
     connection: str = setting(
-        "kept",
-        "Keep the stream open, or open one for each delivery: a little cheaper here, but the "
-        "collector pays a handshake each time.",
-        choices=("kept", "per_delivery"),
+        "auto",
+        "Keep the stream open, or open one for each delivery, which is cheaper here but costs the "
+        "collector a handshake; auto keeps it under TLS, where handshakes are dear.",
+        choices=("auto", "kept", "per_delivery"),
     )
 
     def __post_init__(self) -> None:
@@ -124,6 +124,12 @@ class AgentConfig:
     @property
     def host_paths(self) -> HostPaths:
         return HostPaths(sysfs=self.path.sysfs, procfs=self.path.procfs)
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether the stream to the collector stays open between deliveries."""
+        choice = self.collector.connection
+        return self.tls.ca_file is not None if choice == "auto" else choice == "kept"
 
     @property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ async def run(config: AgentConfig) -> None:
     sampler = Sampler(config, clock, this_boot, spool, lambda: find_sources(config))
     for finding in sampler.roster.findings:
         LOG.info("source name=%s state=%s reason=%r", finding.name, finding.state, finding.reason)
-    uplink = Uplink(config, spool, lambda: _hello(config, agent_id, this_boot, spool, clock))
+    uplink = Uplink(config, spool, _greeter(config, agent_id, this_boot, spool, clock))
     await _run_until_signal(sampler, uplink)
     with contextlib.suppress(DeliveryError, TimeoutError):
         await asyncio.wait_for(uplink.deliver(keep=False), FLUSH_SECONDS)
@@ -57,10 +58,12 @@ async def _run_until_signal(sampler: Sampler, uplink: Uplink) -> None:
         loop.add_signal_handler(number, _stop_or_die, asked)
 
     def on_batch() -> None:
-        notify_systemd("WATCHDOG=1")
         loop.call_soon_threadsafe(uplink.notify)
 
-    sampling = asyncio.ensure_future(asyncio.to_thread(sampler.run, stop, on_batch))
+    def on_beat() -> None:
+        notify_systemd("WATCHDOG=1")
+
+    sampling = asyncio.ensure_future(asyncio.to_thread(sampler.run, stop, on_batch, on_beat))
     delivering = asyncio.ensure_future(uplink.run())
     waiting = asyncio.ensure_future(asked.wait())
     notify_systemd("READY=1")
@@ -80,26 +83,30 @@ def _stop_or_die(asked: asyncio.Event) -> None:
     asked.set()
 
 
-def _hello(
+def _greeter(
     config: AgentConfig, agent_id: str, this_boot: str, spool: Spool, clock: Clock
-) -> Hello:
-    return Hello(
-        agent_id=agent_id,
-        session=spool.session,
-        boot_id=this_boot,
-        agent_version=__version__,
-        first_sequence=spool.first_sequence,
-        wall_unix_nanoseconds=clock.unix_nanoseconds(),
-        boottime_nanoseconds=clock.boottime_nanoseconds(),
-        batch_interval_nanoseconds=int(config.sampling.batch_seconds * NANOSECONDS_PER_SECOND),
-        config_digest=config.digest,
-        facts=facts(
-            config.host_paths,
-            host=config.host,
-            site=config.site,
-            device_class=config.device_class,
-        ),
+) -> Callable[[], Hello]:
+    """Return what makes a Hello: what does not change is read once, clocks each time."""
+    host_facts = facts(
+        config.host_paths, host=config.host, site=config.site, device_class=config.device_class
     )
+    digest = config.digest
+
+    def hello() -> Hello:
+        return Hello(
+            agent_id=agent_id,
+            session=spool.session,
+            boot_id=this_boot,
+            agent_version=__version__,
+            first_sequence=spool.first_sequence,
+            wall_unix_nanoseconds=clock.unix_nanoseconds(),
+            boottime_nanoseconds=clock.boottime_nanoseconds(),
+            batch_interval_nanoseconds=int(config.sampling.batch_seconds * NANOSECONDS_PER_SECOND),
+            config_digest=digest,
+            facts=host_facts,
+        )
+
+    return hello
 
 
 def kept_agent_id(state_directory: Path) -> str:

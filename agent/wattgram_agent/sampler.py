@@ -126,7 +126,12 @@ class Sampler:
             else None
         )
 
-    def run(self, stop: threading.Event, on_batch: Callable[[], None]) -> None:
+    def run(
+        self,
+        stop: threading.Event,
+        on_batch: Callable[[], None],
+        on_beat: Callable[[], None] = lambda: None,
+    ) -> None:
         """Beat until `stop` is set; then close the last batch."""
         interval = int(self._config.sampling.interval_seconds * NANOSECONDS_PER_SECOND)
         per_batch = max(1, round(self._config.sampling.batch_seconds
@@ -136,6 +141,7 @@ class Sampler:
         beats = 0
         while True:
             self.beat()
+            on_beat()
             if beats and beats % per_batch == 0:
                 self.close_batch()
                 on_batch()

@@ -68,7 +68,7 @@ class Uplink:
         address = self._config.collector.address
         while True:
             try:
-                await self.deliver(keep=self._config.collector.connection == "kept")
+                await self.deliver(keep=self._config.keeps_connection)
                 await self._news.wait()
             except DeliveryError as error:
                 if not self._failures:

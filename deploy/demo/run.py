@@ -20,7 +20,6 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PAGE = "http://127.0.0.1:9881"
 READY_SECONDS = 30
 STOP_SECONDS = 15
 SECONDS_PER_HOUR = 3600
@@ -38,6 +37,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _raise_stop)
     signal.signal(signal.SIGINT, _raise_stop)
     state = options.state.resolve()
+    page = f"http://{options.http}"
     started: list[subprocess.Popen[bytes]] = []
     try:
         started.append(
@@ -45,17 +45,23 @@ def main() -> int:
                 "wattgram_collector",
                 WATTGRAM_COLLECTOR__STATE_DIRECTORY=str(state / "collector"),
                 WATTGRAM_COLLECTOR__GRID_ZONE=options.grid_zone,
+                WATTGRAM_COLLECTOR__GRPC__ADDRESS=options.grpc,
+                WATTGRAM_COLLECTOR__HTTP__ADDRESS=options.http,
             )
         )
-        _wait_until_ready(started[0])
+        _wait_until_ready(page, started[0])
         started.append(
-            _start("wattgram_agent", WATTGRAM_AGENT__STATE_DIRECTORY=str(state / "agent"))
+            _start(
+                "wattgram_agent",
+                WATTGRAM_AGENT__STATE_DIRECTORY=str(state / "agent"),
+                WATTGRAM_AGENT__COLLECTOR__ADDRESS=options.grpc,
+            )
         )
-        print(f"\n  page     {PAGE}/\n  metrics  {PAGE}/metrics\n  state    {state}")
+        print(f"\n  page     {page}/\n  metrics  {page}/metrics\n  state    {state}")
         if options.grid_zone == "WORLD":
             print("  grid     the world's average; `make run GRID_ZONE=DE` prices with a country's")
         print("  Ctrl-C ends it. The first figures come after ten seconds.\n", flush=True)
-        _watch(started)
+        _watch(page, started)
     except Stop:
         print(flush=True)
     finally:
@@ -84,11 +90,11 @@ def describe(samples: Samples) -> str:
     return f"{power:8.2f} W  {grams}  ({'/'.join(sorted(qualities))}{priced})"
 
 
-def _watch(started: list[subprocess.Popen[bytes]]) -> None:
+def _watch(page: str, started: list[subprocess.Popen[bytes]]) -> None:
     on_terminal = sys.stdout.isatty()
     last = ""
     while all(process.poll() is None for process in started):
-        line = describe(_scrape())
+        line = describe(_scrape(page))
         if on_terminal:
             print(f"\r\033[K  {line}", end="", flush=True)
         elif line != last:
@@ -98,10 +104,10 @@ def _watch(started: list[subprocess.Popen[bytes]]) -> None:
     print("\none of the two has ended; see above", file=sys.stderr)
 
 
-def _scrape() -> Samples:
+def _scrape(page: str) -> Samples:
     found: Samples = {}
     try:
-        text = urllib.request.urlopen(f"{PAGE}/metrics", timeout=5).read().decode()
+        text = urllib.request.urlopen(f"{page}/metrics", timeout=5).read().decode()
     except (urllib.error.URLError, TimeoutError):
         return found
     for family in text_string_to_metric_families(text):
@@ -110,11 +116,11 @@ def _scrape() -> Samples:
     return found
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(page: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{PAGE}/readyz", timeout=5)
+            urllib.request.urlopen(f"{page}/readyz", timeout=5)
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.1)
         else:
@@ -158,6 +164,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, default=Path("var"), help="where all state is kept")
     parser.add_argument("--grid-zone", default="WORLD", help="grid that prices this host")
+    parser.add_argument("--grpc", default="127.0.0.1:9880", help="where the agent connects")
+    parser.add_argument("--http", default="127.0.0.1:9881", help="where the page is")
     return parser.parse_args()
 
 

@@ -38,10 +38,16 @@ _DOMAINS: Final = ("package", "core", "uncore", "dram", "psys")
 _DEPTH_MAX: Final = 4
 _MIRRORING_VENDORS: Final = ("AuthenticAMD", "HygonGenuine")
 
+# The rule of deploy/udev/60-wattgram-rapl.rules, so that the command works from a wheel too.
+UDEV_RULE: Final = (
+    'SUBSYSTEM=="powercap", ACTION=="add", KERNEL=="intel-rapl*:*", '
+    'RUN+="/bin/chgrp wattgram /sys%p/energy_uj /sys%p/max_energy_range_uj", '
+    'RUN+="/bin/chmod 0440 /sys%p/energy_uj /sys%p/max_energy_range_uj"'
+)
 UDEV_FIX: Final = (
-    "install -m 644 deploy/udev/60-wattgram-rapl.rules /etc/udev/rules.d/ && "
-    "udevadm control --reload && "
-    "udevadm trigger --subsystem-match=powercap --action=add"
+    f"groupadd -rf wattgram && echo '{UDEV_RULE}' > /etc/udev/rules.d/60-wattgram-rapl.rules && "
+    "udevadm control --reload && udevadm trigger --subsystem-match=powercap --action=add"
+    "; then run the agent in the group wattgram"
 )
 
 
