@@ -56,7 +56,10 @@ def _run(config: CollectorConfig, _: argparse.Namespace) -> int:
 def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
     from wattgram_collector.ledger.sqlite import SqliteLedger
 
-    ledger = SqliteLedger(config.state_directory / "ledger.sqlite")
+    path = config.state_directory / "ledger.sqlite"
+    if not path.exists():
+        raise LedgerError(f"{path}: no ledger yet")  # and none is made by looking at it
+    ledger = SqliteLedger(path)
     records = sorted(ledger.agents(), key=lambda record: record.host)
     ledger.close()
     if options.json:

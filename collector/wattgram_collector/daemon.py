@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import grpc
@@ -21,6 +21,7 @@ from wattgram_collector.exposition.own import registry
 from wattgram_collector.exposition.web import application
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
+from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.service import IngestService
 from wattgram_collector.intensities import annual
 from wattgram_collector.intensities.operator import OperatorTable
@@ -70,20 +71,21 @@ async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tupl
     records = {record.key: record for record in ledger.agents()}
     fleet = Fleet(records, ledger.totals())
     book = Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
-    service = IngestService(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent)
-    committing = asyncio.ensure_future(committer.run())
+    intake = Intake(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent)
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    service.add_to(server)
+    IngestService(intake).add_to(server)
     grpc_port = _bind(server, config)
     await server.start()
     app = application(
         fleet,
-        registry(service, committer),
+        registry(intake, committer),
         lambda: committer.is_healthy,
         int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND),
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
+    committing = asyncio.ensure_future(committer.run())
+    committing.add_done_callback(_stop_with(asyncio.current_task()))
     try:
         http_port = await _listen(runner, config.http.address)
         yield grpc_port, http_port
@@ -91,7 +93,19 @@ async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tupl
         await server.stop(GRACE_SECONDS)
         await runner.cleanup()
         committing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await committing
         await committer.close()
+
+
+def _stop_with(task: asyncio.Task[object] | None) -> Callable[[asyncio.Future[None]], None]:
+    """Return what ends `task` when the committer dies of a bug: nothing would be acknowledged."""
+
+    def ended(committing: asyncio.Future[None]) -> None:
+        if task is not None and not committing.cancelled():
+            task.cancel()
+
+    return ended
 
 
 async def _listen(runner: web.AppRunner, address: str) -> int:

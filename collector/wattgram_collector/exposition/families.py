@@ -120,8 +120,8 @@ GAP_SECONDS: Final = _family(
     "gap_seconds", Type.COUNTER, "host reason",
     "Time in seconds for which a source of the host said nothing, by reason.",
 )  # fmt: skip
-COUNTER_RESETS: Final = _family(
-    "counter_resets", Type.COUNTER, "host source",
+REGISTER_RESETS: Final = _family(
+    "register_resets", Type.COUNTER, "host source",
     "Registers that began again without having wrapped; what they lost is not guessed.",
 )  # fmt: skip
 MISSING_BATCHES: Final = _family(
@@ -137,6 +137,6 @@ HOST_FAMILIES: Final = (
     HOST_ENERGY, COMPONENT_ENERGY, HOST_POWER, EMISSION_RATE, EMISSIONS, UNPRICED,
     NETWORK_RECEIVE, NETWORK_TRANSMIT, NETWORK_ENERGY, NETWORK_EMISSIONS, INTENSITY,
     AGENT_UP, AGENT_LAST_SEEN, NEWEST_SAMPLE, CLOCK_OFFSET, SPOOLED, AGENT_CPU, AGENT_MEMORY,
-    HOST_INFO, SOURCE_STATE, READINGS, GAP_SECONDS, COUNTER_RESETS, MISSING_BATCHES,
+    HOST_INFO, SOURCE_STATE, READINGS, GAP_SECONDS, REGISTER_RESETS, MISSING_BATCHES,
     REFUSED_BATCHES,
 )  # fmt: skip

@@ -114,7 +114,7 @@ def _tallies(page: Page, agent: Agent) -> None:
             case Tally.GAP_NANOSECONDS:
                 _add(page, names.GAP_SECONDS, (host, label), _seconds(count))
             case Tally.COUNTER_RESETS:
-                _add(page, names.COUNTER_RESETS, (host, label), count)
+                _add(page, names.REGISTER_RESETS, (host, label), count)
             case Tally.MISSING_BATCHES:
                 _add(page, names.MISSING_BATCHES, (host,), count)
             case Tally.REFUSED_BATCHES:
@@ -154,8 +154,8 @@ def _gauges(page: Page, agent: Agent) -> None:
         facts.site,
         facts.virtualization,
     ] = 1
-    for source in agent.sources:
-        page[names.SOURCE_STATE][host, source.source, source.state.value] = 1
+    for source, state in {said.source: said.state for said in agent.sources}.items():
+        page[names.SOURCE_STATE][host, source, state.value] = 1
 
 
 def _seconds(nanoseconds: int) -> Fraction:

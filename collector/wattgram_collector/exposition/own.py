@@ -15,41 +15,41 @@ from prometheus_client.registry import Collector
 
 from wattgram_collector import __version__
 from wattgram_collector.ingest.committer import Committer
-from wattgram_collector.ingest.service import IngestService
+from wattgram_collector.ingest.intake import Intake
 
 
 class OwnMetrics(Collector):
     """What the ingest and the ledger count of themselves."""
 
-    def __init__(self, service: IngestService, committer: Committer) -> None:
-        self._service = service
+    def __init__(self, intake: Intake, committer: Committer) -> None:
+        self._intake = intake
         self._committer = committer
 
     def describe(self) -> Iterable[Metric]:
         return self.collect()
 
     def collect(self) -> Iterable[Metric]:
-        service, committer = self._service, self._committer
+        intake, committer = self._intake, self._committer
         yield InfoMetricFamily(
             "wattgram_build", "The collector's version.", value={"version": __version__}
         )
         yield GaugeMetricFamily(
-            "wattgram_ingest_streams", "Agents connected now.", value=service.streams
+            "wattgram_ingest_streams", "Agents connected now.", value=intake.streams
         )
         yield CounterMetricFamily(
             "wattgram_ingest_batches",
             "Batches received, repeated ones too.",
-            value=service.batches,
+            value=intake.batches,
         )
         yield CounterMetricFamily(
             "wattgram_ingest_duplicate_batches",
             "Batches received again that were in the ledger already.",
-            value=service.duplicates,
+            value=intake.duplicates,
         )
         yield CounterMetricFamily(
             "wattgram_ingest_undecodable_messages",
             "Messages that could not be read at all.",
-            value=service.undecodable,
+            value=intake.undecodable,
         )
         yield CounterMetricFamily(
             "wattgram_ledger_commits", "Transactions of the ledger.", value=committer.commits
@@ -61,10 +61,10 @@ class OwnMetrics(Collector):
         )
 
 
-def registry(service: IngestService, committer: Committer) -> CollectorRegistry:
+def registry(intake: Intake, committer: Committer) -> CollectorRegistry:
     """Return a registry of the collector's own metrics and its process."""
     own = CollectorRegistry()
-    own.register(OwnMetrics(service, committer))
+    own.register(OwnMetrics(intake, committer))
     ProcessCollector(registry=own)
     PlatformCollector(registry=own)
     return own

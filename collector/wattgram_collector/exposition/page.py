@@ -79,7 +79,7 @@ def _row(agent: Agent, now: int) -> str:
         ("", agent.power_quality.value if power is not None and agent.power_quality else UNKNOWN),
         ("number", _number(rate, 2)),
         ("", agent.zone or UNKNOWN),
-        ("", intensity.tier.value if intensity else "unpriced"),
+        ("", intensity.tier.value if intensity else UNKNOWN if late else "unpriced"),
         ("number", _number(energy, 6)),
         ("number", _number(emissions, 3)),
         ("number", _number(unpriced, 6)),
@@ -87,18 +87,23 @@ def _row(agent: Agent, now: int) -> str:
     return "<tr>" + "".join(f'<td class="{c}">{escape(text)}</td>' for c, text in cells) + "</tr>"
 
 
-def _sums(agent: Agent) -> tuple[Fraction, Fraction, Fraction]:
-    """Return kilowatt-hours, grams, and kilowatt-hours that no factor prices."""
-    energy = emissions = unpriced = Fraction(0)
-    for (account, factor), quantity in agent.totals.postings.items():
-        if account is Account.HOST:
-            energy += quantity
-            if factor is None:
-                unpriced += quantity
-            else:
-                emissions += emissions_grams(Fraction(quantity), factor.value)
-    kilowatt_hour = MICROJOULES_PER_KILOWATT_HOUR
-    return energy / kilowatt_hour, emissions, unpriced / kilowatt_hour
+def _sums(agent: Agent) -> tuple[Fraction | None, Fraction | None, Fraction | None]:
+    """Return kilowatt-hours, grams, and kilowatt-hours that no factor prices; None is unknown."""
+    posted = [
+        (factor, Fraction(quantity))
+        for (account, factor), quantity in agent.totals.postings.items()
+        if account is Account.HOST
+    ]
+    if not posted:
+        return None, None, None
+    priced = [emissions_grams(quantity, factor.value) for factor, quantity in posted if factor]
+    energy = sum(quantity for _, quantity in posted)
+    unpriced = sum(quantity for factor, quantity in posted if factor is None)
+    return (
+        Fraction(energy) / MICROJOULES_PER_KILOWATT_HOUR,
+        Fraction(sum(priced)) if priced else None,
+        Fraction(unpriced) / MICROJOULES_PER_KILOWATT_HOUR,
+    )
 
 
 def _number(value: Fraction | int | None, digits: int) -> str:

@@ -56,7 +56,16 @@ class Committer:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        outcomes = await self._apply([entry for entry, _ in waiting])
+        try:
+            outcomes = await self._apply([entry for entry, _ in waiting])
+        except asyncio.CancelledError:
+            self._waiting.clear()  # nothing may go past what may not have been added
+            raise
+        if outcomes is None:
+            # What came meanwhile goes down too: added alone it would skip over what failed.
+            waiting += self._waiting
+            self._waiting = []
+            outcomes = [None] * len(waiting)
         for (_, done), outcome in zip(waiting, outcomes, strict=True):
             done(outcome)
 
@@ -65,7 +74,7 @@ class Committer:
         await self.flush()
         self._thread.shutdown()
 
-    async def _apply(self, entries: Sequence[Entry]) -> Sequence[Outcome | None]:
+    async def _apply(self, entries: Sequence[Entry]) -> Sequence[Outcome | None] | None:
         try:
             outcomes = await self.call(lambda: self._ledger.apply(entries))
         except LedgerError as error:
@@ -73,7 +82,7 @@ class Committer:
             if self.is_healthy:
                 LOG.error("ledger_failed reason=%r", str(error))  # noqa: TRY400
             self.is_healthy = False
-            return [None] * len(entries)
+            return None
         self.commits += 1
         if not self.is_healthy:
             LOG.info("ledger_works_again")

@@ -10,6 +10,7 @@ from typing import Final
 
 from wattgram.readings import Batch, Hello, Kind, SeriesTable
 from wattgram.units import (
+    ACCOUNTING_SLOT_NANOSECONDS,
     MICROWATTS_PER_WATT,
     NANOSECONDS_PER_SECOND,
     SECONDS_PER_DAY,
@@ -25,6 +26,8 @@ FUTURE_NANOSECONDS_MAX: Final = SECONDS_PER_HOUR * NANOSECONDS_PER_SECOND
 AGE_NANOSECONDS_MAX: Final = 400 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 DURATION_NANOSECONDS_MAX: Final = 40 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 POWER_MICROWATTS_MAX: Final = 10_000_000 * MICROWATTS_PER_WATT
+# What one batch may make the ledger write: 20 series over a month.
+SLOTS_MAX: Final = 200_000
 
 _RESET: Final = "counter_reset"
 
@@ -82,16 +85,17 @@ def reckon(
     """Return what the ledger is to add for `batch`; raises RefusalError."""
     start = clock.start_unix_nanoseconds(batch, table)
     end = start + batch.duration_nanoseconds
-    _require_plausible_time(start, end, now_unix_nanoseconds)
-    found = quantities(batch, start)
+    _require_plausible_time(batch, start, end, now_unix_nanoseconds)
     _require_plausible_power(batch, table)
+    found = quantities(batch, start)
     usage = {(table.series[index], slot): quantity for (index, slot), quantity in found.items()}
     return Entry(
         agent_key=agent_key,
         session=session,
         sequence=batch.sequence,
         received_unix_nanoseconds=now_unix_nanoseconds,
-        newest_sample_unix_nanoseconds=end,
+        # What ends later than now is not newer than what ends now, when it comes.
+        newest_sample_unix_nanoseconds=min(end, now_unix_nanoseconds),
         usage=usage,
         postings=postings(found, table.series, zone, book),
         tallies=_tallies(batch),
@@ -112,13 +116,18 @@ def refused(
     )
 
 
-def _require_plausible_time(start: int, end: int, now: int) -> None:
+def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> None:
     if end - start > DURATION_NANOSECONDS_MAX:
         raise RefusalError("too_long", f"a batch over {end - start} ns")
     if end > now + FUTURE_NANOSECONDS_MAX:
         raise RefusalError("future", f"ends {(end - now) // NANOSECONDS_PER_SECOND} s from now")
+    start -= max((reach.nanoseconds for reach in batch.reaches), default=0)
     if start < now - AGE_NANOSECONDS_MAX:
         raise RefusalError("too_old", f"began {(now - start) // NANOSECONDS_PER_SECOND} s ago")
+    reached = sum(reach.nanoseconds for reach in batch.reaches)
+    slots = (len(batch.columns) * (end - start) + reached) // ACCOUNTING_SLOT_NANOSECONDS
+    if slots > SLOTS_MAX:
+        raise RefusalError("too_long", f"{len(batch.columns)} series over {slots} slots")
 
 
 def _require_plausible_power(batch: Batch, table: SeriesTable) -> None:

@@ -46,6 +46,8 @@ def parse(text: str) -> AnnualTable:
     aliases = {}
     for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
         try:
+            if None in row or None in row.values():
+                raise ValueError("not as many cells as the header has")
             intensities.append(_intensity(row))
             if row["iso3"]:
                 aliases[row["iso3"]] = row["zone_id"]

@@ -12,7 +12,7 @@ class OperatorTable:
 
     def __init__(self, grams_per_kilowatt_hour: Mapping[str, float]) -> None:
         self._intensities = {
-            zone: Intensity(
+            zone.upper(): Intensity(
                 zone=zone,
                 grams_per_kilowatt_hour=repr(value),
                 tier=Tier.OPERATOR,
@@ -28,4 +28,4 @@ class OperatorTable:
         }
 
     def at(self, zone: str, unix_seconds: int) -> Intensity | None:  # noqa: ARG002 -- the seam's
-        return self._intensities.get(zone)
+        return self._intensities.get(zone.upper())

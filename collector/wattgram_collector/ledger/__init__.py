@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from wattgram.readings import HostFacts, Series
 from wattgram_collector.accounting.emissions import Account, PostingKey
@@ -28,6 +28,9 @@ class Tally(StrEnum):
 
 
 TallyKey = tuple[Tally, str]
+
+SEQUENCE_MAX: Final = (1 << 63) - 1
+"""The greatest sequence that every storage can keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from wattgram.readings import Component, HostFacts, Kind, Quality, Series
+from wattgram.readings import HostFacts, Series
 from wattgram_collector.accounting.emissions import Account
-from wattgram_collector.intensity import Intensity, Tier
+from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import (
     AgentRecord,
     AgentTotals,
@@ -25,37 +25,34 @@ from wattgram_collector.ledger import (
     Outcome,
     Tally,
 )
+from wattgram_collector.ledger import statements as sql
 
 SCHEMA_VERSION: Final = 1
 UNPRICED: Final = 0
 HOST_SUFFIX_LENGTH: Final = 8
 
-_FACTOR_COLUMNS: Final = tuple(field.name for field in fields(Intensity))
-_SERIES_COLUMNS: Final = tuple(field.name for field in fields(Series) if field.init)
-
 
 class SqliteLedger:
     """See `wattgram_collector.ledger.Ledger`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = 10) -> None:
         """Open or create the file; raises LedgerError naming it when that cannot be done."""
+        self._applied: dict[tuple[int, str], int] = {}
+        self._series: dict[tuple[int, Series], int] = {}
+        self._factors: dict[Intensity | None, int] = {None: UNPRICED}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=10
+                path, isolation_level=None, check_same_thread=False, timeout=busy_seconds
             )
-            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise LedgerError(f"{path}: {error}") from error
-        self._applied: dict[tuple[int, str], int] = {
-            (agent, session): applied
-            for agent, session, applied in self._all(
-                "SELECT agent, session, applied FROM sessions"
-            )
-        }
-        self._series: dict[tuple[int, Series], int] = {}
-        self._factors: dict[Intensity | None, int] = {None: UNPRICED}
-        self._load_keys()
+        try:
+            self._prepare()
+            self._load()
+        except (ValueError, sqlite3.Error) as error:
+            self._database.close()
+            raise LedgerError(f"{path}: {error}") from error
 
     def close(self) -> None:
         self._database.close()
@@ -145,10 +142,10 @@ class SqliteLedger:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             usage, postings, tallies = self._rows(news, new_series, new_factors)
-            self._add(_ADD_USAGE, usage)
-            self._add(_ADD_POSTINGS, postings)
-            self._add(_ADD_TALLIES, tallies)
-            self._add(_MOVE_SESSIONS, _session_rows(news, applied))
+            self._add(sql.ADD_USAGE, usage)
+            self._add(sql.ADD_POSTINGS, postings)
+            self._add(sql.ADD_TALLIES, tallies)
+            self._add(sql.MOVE_SESSIONS, sql.session_rows(news, applied))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
@@ -181,7 +178,7 @@ class SqliteLedger:
             if missing:
                 tally = (agent, Tally.MISSING_BATCHES.value, "")
                 tallies[tally] = tallies.get(tally, 0) + missing
-        return _rows(usage), _rows(postings), _rows(tallies)
+        return sql.rows_of(usage), sql.rows_of(postings), sql.rows_of(tallies)
 
     def _add(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
@@ -190,11 +187,8 @@ class SqliteLedger:
     def _series_key(self, agent: int, series: Series, new: dict[tuple[int, Series], int]) -> int:
         key = self._series.get((agent, series)) or new.get((agent, series))
         if key is None:
-            marks = ", ".join("?" * (1 + len(_SERIES_COLUMNS)))
-            key = self._database.execute(
-                f"INSERT INTO series (agent, {', '.join(_SERIES_COLUMNS)}) VALUES ({marks})",  # noqa: S608
-                (agent, *(getattr(series, column) for column in _SERIES_COLUMNS)),
-            ).lastrowid
+            values = (getattr(series, column) for column in sql.SERIES_COLUMNS)
+            key = self._database.execute(sql.INSERT_SERIES, (agent, *values)).lastrowid
             new[agent, series] = int(key or 0)
         return int(key or 0)
 
@@ -202,11 +196,7 @@ class SqliteLedger:
         key = self._factors.get(factor)
         key = new.get(factor) if key is None else key
         if key is None and factor is not None:
-            marks = ", ".join("?" * len(_FACTOR_COLUMNS))
-            key = self._database.execute(
-                f"INSERT INTO factors ({', '.join(_FACTOR_COLUMNS)}) VALUES ({marks})",  # noqa: S608
-                astuple(factor),
-            ).lastrowid
+            key = self._database.execute(sql.INSERT_FACTOR, astuple(factor)).lastrowid
             new[factor] = int(key or 0)
         return int(key or 0)
 
@@ -217,13 +207,11 @@ class SqliteLedger:
         totals = {key: AgentTotals() for (key,) in self._all("SELECT key FROM agents")}
         factor_of = {key: factor for factor, key in self._factors.items()}
         series_of = {key: pair for pair, key in self._series.items()}
-        for key, quantity in self._all("SELECT series, sum(quantity) FROM usage GROUP BY series"):
+        for key, *halves in self._all(sql.SUM_USAGE):
             agent, series = series_of[key]
-            totals[agent].usage[series] = quantity
-        for agent, account, factor, quantity in self._all(
-            "SELECT agent, account, factor, sum(quantity) FROM postings GROUP BY 1, 2, 3"
-        ):
-            totals[agent].postings[Account(account), factor_of[factor]] = quantity
+            totals[agent].usage[series] = sql.whole(*halves)
+        for agent, account, factor, *halves in self._all(sql.SUM_POSTINGS):
+            totals[agent].postings[Account(account), factor_of[factor]] = sql.whole(*halves)
         for agent, name, label, count in self._all(
             "SELECT agent, name, label, count FROM tallies"
         ):
@@ -247,72 +235,10 @@ class SqliteLedger:
                 f"schema version {version}, this program writes version {SCHEMA_VERSION}"
             )
 
-    def _load_keys(self) -> None:
-        for key, agent, *values in self._all(
-            f"SELECT key, agent, {', '.join(_SERIES_COLUMNS)} FROM series"  # noqa: S608
-        ):
-            self._series[agent, _series(values)] = key
-        for key, *values in self._all(
-            f"SELECT key, {', '.join(_FACTOR_COLUMNS)} FROM factors"  # noqa: S608
-        ):
-            found = dict(zip(_FACTOR_COLUMNS, values, strict=True))
-            found["tier"] = Tier(found["tier"])
-            self._factors[Intensity(**found)] = key
-
-
-_ADD_USAGE: Final = """
-INSERT INTO usage (series, slot, quantity)
-SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity
-"""
-_ADD_POSTINGS: Final = """
-INSERT INTO postings (agent, account, slot, factor, quantity)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity
-"""
-_ADD_TALLIES: Final = """
-INSERT INTO tallies (agent, name, label, count)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET count = count + excluded.count
-"""
-_MOVE_SESSIONS: Final = """
-INSERT INTO sessions (agent, session, applied, last_seen_unix_nanoseconds,
-                      newest_sample_unix_nanoseconds)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET
-  applied = excluded.applied,
-  last_seen_unix_nanoseconds = excluded.last_seen_unix_nanoseconds,
-  newest_sample_unix_nanoseconds =
-    max(newest_sample_unix_nanoseconds, excluded.newest_sample_unix_nanoseconds)
-"""
-
-
-def _rows(sums: Mapping[Any, int]) -> list[list[Any]]:
-    return [[*key, quantity] for key, quantity in sums.items()]
-
-
-def _session_rows(
-    news: Iterable[Outcome], applied: Mapping[tuple[int, str], int]
-) -> list[list[Any]]:
-    seen: dict[tuple[int, str], tuple[int, int]] = {}
-    for entry, _, _ in news:
-        key = (entry.agent_key, entry.session)
-        received, newest = seen.get(key, (0, 0))
-        seen[key] = (
-            max(received, entry.received_unix_nanoseconds),
-            max(newest, entry.newest_sample_unix_nanoseconds),
-        )
-    return [[*key, applied[key], *times] for key, times in seen.items()]
-
-
-def _series(values: Sequence[Any]) -> Series:
-    found = dict(zip(_SERIES_COLUMNS, values, strict=True))
-    return Series(
-        kind=Kind(found["kind"]),
-        source=found["source"],
-        domain=found["domain"],
-        instance=found["instance"],
-        quality=Quality(found["quality"]),
-        counted=bool(found["counted"]),
-        component=Component(found["component"]),
-    )
+    def _load(self) -> None:
+        for agent, session, applied in self._all("SELECT agent, session, applied FROM sessions"):
+            self._applied[agent, session] = applied
+        for key, agent, *values in self._all(sql.SELECT_SERIES):
+            self._series[agent, sql.series_of(values)] = key
+        for key, *values in self._all(sql.SELECT_FACTORS):
+            self._factors[sql.factor_of(values)] = key

@@ -1,0 +1,77 @@
+"""What every stream shares: where batches go, how they are priced, and what is counted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from wattgram.readings import Hello, Limits, Series, SeriesTable
+from wattgram_collector.ingest.agents import Fleet
+from wattgram_collector.ingest.committer import Committer
+from wattgram_collector.intensity import IntensityBook
+from wattgram_collector.ledger import AgentRecord, Ledger
+
+LOG: Final = logging.getLogger("wattgram.ingest")
+
+
+class Intake:
+    """One of it; the streams are many."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        committer: Committer,
+        fleet: Fleet,
+        book: IntensityBook,
+        zone_of: Callable[[str, str], str],
+        limits: Limits,
+    ) -> None:
+        """`zone_of(host, said)` returns the grid zone to price with, '' when nobody knows."""
+        self.committer = committer
+        self.fleet = fleet
+        self.book = book
+        self.limits = limits
+        self.streams = 0
+        self.batches = 0
+        self.duplicates = 0
+        self.undecodable = 0
+        self._ledger = ledger
+        self._zone_of = zone_of
+        self._interned: dict[Series, Series] = {}
+        self._zones_said: set[str] = set()
+
+    async def enrol(self, hello: Hello) -> tuple[AgentRecord, int]:
+        """Return the agent's record and the applied sequence of its session."""
+
+        def work() -> tuple[AgentRecord, int]:
+            record = self._ledger.enrol(hello.agent_id, hello.facts)
+            return record, self._ledger.open_session(
+                record.key, hello.session, hello.first_sequence
+            )
+
+        return await self.committer.call(work)
+
+    def intern(self, table: SeriesTable) -> SeriesTable:
+        """Return the table with series that are the same objects as everywhere else."""
+        series = tuple(self._interned.setdefault(one, one) for one in table.series)
+        return SeriesTable(
+            number=table.number,
+            boot_id=table.boot_id,
+            grid_zone=table.grid_zone,
+            series=series,
+            sources=table.sources,
+        )
+
+    def resolve_zone(self, host: str, said: str) -> str:
+        """Return the zone to price with; one that no table knows is said once."""
+        zone = self._zone_of(host, said)
+        if zone not in self._zones_said:
+            self._zones_said.add(zone)
+            if not zone:
+                LOG.warning("grid_zone_unset host=%s: its energy is unpriced", host)
+            elif self.book.at(zone, int(time.time())) is None:
+                LOG.warning("grid_zone_unknown host=%s zone=%s: its energy is unpriced",
+                            host, zone)  # fmt: skip
+        return zone

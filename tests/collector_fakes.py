@@ -1,0 +1,150 @@
+"""Both ends of a collector for tests to turn by hand: an agent on the wire, a failing ledger."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc
+import grpc.aio
+
+from builders import hello, table
+from wattgram.readings import Ack, Hello, HostFacts, Refusal, SeriesTable, Welcome
+from wattgram.wire import (
+    DELIVER_METHOD,
+    decode_collector_message,
+    encode_hello,
+    encode_series,
+)
+from wattgram_collector.config import CollectorConfig, GrpcSettings, HttpSettings
+from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, LedgerError, Outcome
+from wattgram_collector.ledger.sqlite import SqliteLedger
+
+
+def configured(directory: Path, **changes: Any) -> CollectorConfig:
+    """Free ports on loopback, a counter is shown at once."""
+    values = {
+        "state_directory": directory,
+        "grpc": GrpcSettings(address="127.0.0.1:0"),
+        "http": HttpSettings(address="127.0.0.1:0"),
+    }
+    return CollectorConfig(**{**values, **changes})
+
+
+class Caller:
+    """One stream to a collector, message by message."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.refused: list[Refusal] = []
+
+    async def send(self, *messages: bytes) -> None:
+        for message in messages:
+            await self.call.write(message)
+
+    async def greet(self, greeting: Hello, of: SeriesTable | None = None) -> Welcome:
+        """Say Hello and what the columns mean."""
+        await self.send(encode_hello(greeting))
+        welcome = decode_collector_message(await self.call.read())
+        assert isinstance(welcome, Welcome)
+        await self.send(encode_series(of or table()))
+        return welcome
+
+    async def ack(self) -> Ack:
+        ack = decode_collector_message(await self.call.read())
+        assert isinstance(ack, Ack)
+        self.refused += ack.refused
+        return ack
+
+    async def until(self, sequence: int) -> Ack:
+        """Read acknowledgements until all up to `sequence` are applied."""
+        ack = await self.ack()
+        while ack.applied_sequence < sequence:
+            ack = await self.ack()
+        return ack
+
+    async def end(self) -> tuple[grpc.StatusCode, str]:
+        """Say that no more comes, read to the end, return how it ended."""
+        if not self.call.done():
+            await self.call.done_writing()
+        while not self.call.done():
+            try:
+                message = await self.call.read()
+            except grpc.aio.AioRpcError:
+                break
+            if message is grpc.aio.EOF:
+                break
+        return await self.call.code(), await self.call.details()
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Caller]:
+    """Open a stream; nothing is said yet."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.stream_stream(DELIVER_METHOD)()
+        yield Caller(call)
+        call.cancel()
+
+
+@asynccontextmanager
+async def calling(
+    port: int, agent_id: str = "agent-1", of: SeriesTable | None = None, **changes: Any
+) -> AsyncIterator[Caller]:
+    """Open a stream and be welcomed."""
+    async with connected(port) as caller:
+        await caller.greet(hello(agent_id, f"host-of-{agent_id}", **changes), of)
+        yield caller
+
+
+async def page(http_port: int, path: str) -> str:
+    url = f"http://127.0.0.1:{http_port}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()
+
+
+class TroubledLedger:
+    """A ledger that fails, or waits, for as long as it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        self._inner = SqliteLedger(path)
+        self.error: Exception | None = None
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.entered = threading.Event()
+        self.groups: list[int] = []
+
+    def _work(self) -> SqliteLedger:
+        self.entered.set()
+        self.go_on.wait()
+        if self.error is not None:
+            raise self.error
+        return self._inner
+
+    def fails(self) -> None:
+        self.error = LedgerError("disk full")
+
+    def works(self) -> None:
+        self.error = None
+
+    def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
+        return self._work().enrol(agent_id, facts)
+
+    def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
+        return self._work().open_session(agent_key, session, first_sequence)
+
+    def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
+        self.groups.append(len(entries))
+        return self._work().apply(entries)
+
+    def agents(self) -> list[AgentRecord]:
+        return self._inner.agents()
+
+    def totals(self) -> dict[int, AgentTotals]:
+        return self._inner.totals()
+
+    def close(self) -> None:
+        self._inner.close()
