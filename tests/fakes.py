@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_agent.source import Sample, Zone
+from wattgram.wire import decode_agent_message
+from wattgram_agent.source import HostPaths, Sample, Zone
+from wattgram_agent.spool import Spool
 
 
 class ManualClock:
@@ -57,21 +60,38 @@ class FakeSource:
 
 
 class RaplTree:
-    """A powercap tree in a directory, with registers that wrap and a truth that does not."""
+    """A powercap tree in a directory, with registers that wrap and a truth that does not.
 
-    def __init__(self, root: Path) -> None:
+    `flat` as fixtures often have it; `nested` as pyRAPL reads it; `kernel` as it really is:
+    nested under devices, and a flat class directory of links to it.
+    """
+
+    def __init__(self, root: Path, layout: str = "flat") -> None:
         self.sysfs = root / "sys"
         self.procfs = root / "proc"
         self.truth: dict[str, int] = {}
+        self._layout = layout
         self._ranges: dict[str, int] = {}
         self._starts: dict[str, int] = {}
         (self.sysfs / "class" / "powercap").mkdir(parents=True)
         self.procfs.mkdir()
 
-    def directory(self, zone: str) -> Path:
-        return self.sysfs / "class" / "powercap" / zone
+    @property
+    def paths(self) -> HostPaths:
+        return HostPaths(sysfs=self.sysfs, procfs=self.procfs)
 
-    def add(self, zone: str, name: str, *, start: int = 0, wraps_at: int = 262_143_328_850) -> None:
+    def directory(self, zone: str) -> Path:
+        powercap = self.sysfs / "class" / "powercap"
+        if self._layout == "flat":
+            return powercap / zone
+        if self._layout == "kernel":
+            powercap = self.sysfs / "devices" / "virtual" / "powercap"
+        parts = zone.split(":")
+        return powercap.joinpath(*(":".join(parts[:n]) for n in range(1, len(parts) + 1)))
+
+    def add(
+        self, zone: str, name: str, *, start: int = 0, wraps_at: int = 262_143_328_850
+    ) -> None:
         """Add a zone such as `intel-rapl:0` or `intel-rapl:0:1`."""
         directory = self.directory(zone)
         directory.mkdir(parents=True)
@@ -79,6 +99,14 @@ class RaplTree:
         (directory / "max_energy_range_uj").write_text(f"{wraps_at}\n")
         self._starts[zone], self._ranges[zone], self.truth[zone] = start, wraps_at, 0
         self._write(zone)
+        if self._layout == "kernel":
+            for entry in (zone.partition(":")[0], zone):
+                link = self.sysfs / "class" / "powercap" / entry
+                if not link.is_symlink():
+                    link.symlink_to(self.directory(entry))
+
+    def vendor(self, vendor_id: str) -> None:
+        (self.procfs / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {vendor_id}\n")
 
     def use(self, zone: str, microjoules: int) -> None:
         """Let a zone use energy: its truth grows, its register may wrap."""
@@ -101,3 +129,15 @@ def two_socket_tree(root: Path) -> RaplTree:
         tree.add(f"intel-rapl:{socket}:1", "dram", wraps_at=65_712_999_613)
     tree.add("intel-rapl:2", "psys")
     return tree
+
+
+def spooled(spool: Spool) -> list[tuple[SeriesTable, Batch]]:
+    """Return every batch that waits in a spool, with the table that it refers to."""
+    found = []
+    for entry in spool.after(0):
+        table, message = spool.table(entry.table_number), spool.read(entry)
+        assert message is not None
+        batch = decode_agent_message(message, {table.number: table})
+        assert isinstance(batch, Batch)
+        found.append((table, batch))
+    return found

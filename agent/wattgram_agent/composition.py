@@ -1,9 +1,9 @@
 """PURE. Which of the zones of this host are counted, so that each joule is counted once.
 
 Everything is shown, one non-overlapping set is counted: every package and its dram, every
-discrete GPU, and the model only where no meter covers the CPU. `core` and `uncore` lie inside
-the package, `psys` holds package and more, a second view of a register holds it twice.
-Network bytes are not energy and are all counted.
+discrete GPU, and the model, which holds the memory, only where no meter covers the CPU. `core`
+and `uncore` lie inside the package, `psys` holds package and more, a second view of a register
+holds it twice. Network bytes are not energy and are all counted.
 """
 
 from __future__ import annotations

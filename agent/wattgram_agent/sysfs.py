@@ -53,13 +53,10 @@ class KeptFile:
                 f"{self._path}: {error.strerror}",
             ) from error
         self._last = text
-        try:
-            value = int(text)
-        except ValueError:
-            value = -1
-        if value < 0:
+        digits = text.strip()
+        if not digits.isdigit():
             raise UnreadableError("unreadable", f"{self._path}: no count but {text[:32]!r}")
-        return value
+        return int(digits)
 
     def close(self) -> None:
         if self._descriptor >= 0:

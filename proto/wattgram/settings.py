@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import ipaddress
 import json
+import math
 import tomllib
 import types
 from collections.abc import Mapping
@@ -134,7 +135,8 @@ def _section(
     try:
         return kind(**values)
     except ValueError as error:
-        raise SettingsError(f"{file}: {at or 'settings'}: {error}") from error
+        where = ", ".join([file, *(origins[key] for key in origins if key.startswith(at))])
+        raise SettingsError(f"{where}: {at.rstrip('.') or 'settings'}: {error}") from error
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -154,6 +156,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return Path(value)
     if hint is float and type(value) is int:
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(f"{where} must be finite: {value}")
     if type(value) is not hint:
         raise SettingsError(f"{where} must be {_NAMES.get(hint, 'a path')}, not {value!r}")
     return value
@@ -173,19 +177,20 @@ def _dump_section(section: Any, at: str, lines: list[str]) -> None:
         if value is None:
             lines.append(f"# {field.name} =")
         else:
-            lines.append(f"{field.name} = {_toml(value)}")
+            lines.append(f"{field.name} = {as_toml(value)}")
         lines.append("")
     for name, value in nested:
         lines.append(f"[{at}{name}]")
         _dump_section(value, f"{at}{name}.", lines)
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
     if isinstance(value, dict):
-        items = (f"{json.dumps(key)} = {_toml(item)}" for key, item in sorted(value.items()))
+        items = (f"{as_toml(key)} = {as_toml(item)}" for key, item in sorted(value.items()))
         return "{ " + ", ".join(items) + " }" if value else "{}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(as_toml(item) for item in value) + "]"
     if isinstance(value, (str, Path)):
-        return json.dumps(str(value))
+        # TOML is stricter than JSON: no surrogate pairs, and DEL only as an escape.
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
     return json.dumps(value)

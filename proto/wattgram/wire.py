@@ -286,11 +286,10 @@ def _deltas(values: Sequence[int | None]) -> list[int]:
 
 
 def _encode_absent(columns: Sequence[Sequence[int | None]]) -> bytes:
-    cells = [value is None for column in columns for value in column]
-    if True not in cells:
+    marks = "".join("1" if value is None else "0" for column in columns for value in column)
+    if "1" not in marks:
         return b""
-    bits = sum(1 << index for index, absent in enumerate(cells) if absent)
-    return bits.to_bytes((len(cells) + 7) // 8, "little")
+    return int(marks[::-1], 2).to_bytes((len(marks) + 7) // 8, "little")
 
 
 def _decode_columns(message: pb.Batch, width: int, height: int) -> tuple[list[int | None], ...]:
@@ -309,17 +308,21 @@ def _decode_columns(message: pb.Batch, width: int, height: int) -> tuple[list[in
             f"{len(deltas)} values and {bits.bit_count()} absent for {cells} cells",
             message.sequence,
         )
+    # One mark per cell, first cell first: shifting the whole mask for each cell would make one
+    # small message cost minutes.
+    marks = f"{bits:0{cells}b}"[::-1]
     remaining = iter(deltas)
     return tuple(
-        _decode_column(remaining, bits >> (column * height), height) for column in range(width)
+        _decode_column(remaining, marks[column * height : (column + 1) * height])
+        for column in range(width)
     )
 
 
-def _decode_column(deltas: Iterator[int], absent: int, height: int) -> list[int | None]:
+def _decode_column(deltas: Iterator[int], marks: str) -> list[int | None]:
     column: list[int | None] = []
     value = 0
-    for position in range(height):
-        if absent >> position & 1:
+    for mark in marks:
+        if mark == "1":
             column.append(None)
         else:
             value += next(deltas)

@@ -21,7 +21,7 @@ from wattgram_agent.source import (
     Point,
     SourceUnavailableError,
 )
-from wattgram_agent.sources import nvml
+from wattgram_agent.sources import nvml, nvml_verdicts
 
 REASONS = {"unreadable", "gpu_lost", "permission_denied", "driver_mismatch"}
 POINT = Point("nvml", "gpu", "GPU-aaaa")
@@ -474,7 +474,7 @@ def test_the_fake_has_the_names_and_numbers_of_the_real_library() -> None:
     real = {name: value for name, value in vars(pynvml).items() if name.startswith("NVML_ERROR_")}
 
     assert set(real.values()) <= set(fake_nvml.ERROR_CODES)
-    assert set(nvml.VERDICTS) <= set(real.values())
+    assert set(nvml_verdicts.VERDICTS) <= set(real.values())
     for name in ("NO_PERMISSION", "GPU_IS_LOST", "LIB_RM_VERSION_MISMATCH", "RESET_REQUIRED"):
         assert getattr(fake_nvml, name) == real[f"NVML_ERROR_{name}"]
     assert pynvml.NVML_DEVICE_ARCH_AMPERE == fake_nvml.AMPERE

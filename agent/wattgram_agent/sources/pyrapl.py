@@ -37,11 +37,12 @@ class PyRaplSource:
 
     name = NAME
 
-    def __init__(self, sensor: Any, ranges: Mapping[Point, int | None]) -> None:
-        self._sensor = sensor
+    def __init__(self, library: Any, ranges: Mapping[Point, int | None]) -> None:
+        self._library = library
+        self._sensor = library.Sensor()
         self._ranges = ranges
         self._indices = {
-            _point(index): index for index, value in enumerate(sensor.energy()) if value >= 0
+            _point(index): index for index, value in enumerate(self._sensor.energy()) if value >= 0
         }
 
     def zones(self) -> Sequence[Zone]:
@@ -52,16 +53,20 @@ class PyRaplSource:
 
     def sample(self) -> Sequence[Sample]:
         try:
+            # Its files are opened once: where one was removed, only a new sensor finds another.
+            self._sensor = self._sensor or self._library.Sensor()
             values = self._sensor.energy()
-        except _UNREADABLE as error:
-            return [FailedSample(p, "unreadable", f"pyRAPL: {error}") for p in self._indices]
-        return [
-            CounterSample(point, int(values[index]), self._ranges.get(point))
-            for point, index in self._indices.items()
-        ]
+            return [
+                CounterSample(point, int(values[index]), self._ranges.get(point))
+                for point, index in self._indices.items()
+            ]
+        except (self._library.PyRAPLException, *_UNREADABLE) as error:
+            self.close()
+            return [FailedSample(p, "unreadable", f"pyRAPL: {error!r}") for p in self._indices]
 
     def close(self) -> None:
-        for api in self._sensor._device_api.values():  # noqa: SLF001 -- it has no close of its own
+        sensor, self._sensor = self._sensor, None
+        for api in sensor._device_api.values() if sensor else ():  # noqa: SLF001 -- no close there
             for file in api._sys_files:  # noqa: SLF001
                 file.close()
 
@@ -111,7 +116,7 @@ def _drop(_: logging.LogRecord) -> bool:
 def open_sensor(library: Any, wraps: Mapping[Point, int | None]) -> PyRaplSource:
     """Open pyRAPL's sensor; whatever it raises becomes SourceUnavailableError."""
     try:
-        return PyRaplSource(library.Sensor(), wraps)
+        return PyRaplSource(library, wraps)
     except PermissionError as error:
         raise SourceUnavailableError(
             State.PERMISSION_DENIED, f"{error.filename} is readable by root only", rapl.UDEV_FIX

@@ -6,6 +6,7 @@ socket. Every zone wraps at its own `max_energy_range_uj`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -268,14 +269,21 @@ def _require_readable(discovery: Discovery) -> None:
 
 
 def _why_nothing(root: Path) -> str:
-    if not root.is_dir():
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
         return f"{root} does not exist: no RAPL driver, a virtual machine, or not Linux"
-    if not any(root.iterdir()):
+    except OSError as error:
+        return f"{root}: {error.strerror}"
+    if not names:
         return f"{root} is empty: masked by a container runtime, or no driver is loaded"
     return f"{root} holds no readable RAPL zone"
 
 
 def _fix_nothing(root: Path, paths: HostPaths) -> str:
-    if not root.is_dir() or any(root.iterdir()):
-        return "modprobe intel_rapl_msr" if paths.sysfs == Path("/sys") else ""
-    return "mount the host's /sys read-only at /host/sys and run with --path.sysfs /host/sys"
+    with contextlib.suppress(OSError):
+        if not os.listdir(root):
+            return (
+                "mount the host's /sys read-only at /host/sys and run with --path.sysfs /host/sys"
+            )
+    return "modprobe intel_rapl_msr" if paths.sysfs == Path("/sys") else ""

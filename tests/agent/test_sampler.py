@@ -1,0 +1,206 @@
+"""The beat: everything that was used is in the spool once, whatever happens to the agent."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import spooled
+from sampling import PACKAGE_RANGE, Host, Meter
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_agent.source import Point
+
+WATT = 1_000_000
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "spool")
+
+
+def edges(host: Host) -> list[tuple[int, int]]:
+    """Return where each batch begins and ends, on the boot-time clock in nanoseconds."""
+    return [
+        (batch.start_boottime_nanoseconds, batch.start_boottime_nanoseconds
+         + batch.duration_nanoseconds)
+        for _, batch in spooled(host.spool)
+    ]  # fmt: skip
+
+
+def test_the_first_beat_is_a_baseline_and_the_next_ones_are_intervals(host: Host) -> None:
+    host.beat(5, 5)
+    host.sampler.close_batch()
+    assert len(host.spool) == 0
+    host.beat(7, 8)
+    host.beat(9, 10, seconds=2)
+    host.sampler.close_batch()
+    ((table, batch),) = spooled(host.spool)
+
+    assert batch.columns == ([7, 9], [8, 10])
+    assert batch.interval_microseconds == (1_000_000, 2_000_000)
+    assert (table.number, table.boot_id, len(table.series)) == (1, "boot", 2)
+    assert batch.start_unix_nanoseconds == host.clock.unix - 3 * NANOSECONDS_PER_SECOND
+    assert batch.status.resident_memory_bytes > 0
+
+
+def test_batches_follow_each_other_without_a_hole(host: Host) -> None:
+    for seconds in (1, 0.3, 5, 1):
+        host.beat(1, 1, seconds=seconds)
+        host.sampler.close_batch()
+
+    assert len(edges(host)) == 3
+    assert [start for start, _ in edges(host)][1:] == [end for _, end in edges(host)][:-1]
+
+
+lives = st.lists(
+    st.tuples(
+        st.integers(0, 900 * WATT),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "close", "close", "kill", "look again"]),
+    ),
+    max_size=25,
+)
+
+
+@given(lives, st.integers(0, PACKAGE_RANGE - 1))
+def test_whatever_fails_or_is_killed_every_joule_is_in_the_spool_once(
+    steps: list[tuple[int, bool, bool, str]], start: int
+) -> None:
+    """Conservation over wraps, failures, restarts and rediscoveries of one boot."""
+    with tempfile.TemporaryDirectory() as directory:
+        host = Host(Path(directory), start=start)
+        host.beat()
+        host.beat(1, 1)
+        host.sampler.close_batch()
+        for energy, first_fails, second_fails, then in steps:
+            host.meters[0].fails, host.meters[1].fails = first_fails, second_fails
+            host.beat(energy, energy // 2)
+            if then == "close":
+                host.sampler.close_batch()
+            elif then == "kill":
+                host.restart()
+            elif then == "look again":
+                host.sampler.look_again()
+        for meter in host.meters:
+            meter.fails = False
+        host.beat(1, 1)
+        host.sampler.close_batch()
+
+        assert host.booked() == host.truth()
+        host.spool.close()
+
+
+def test_over_a_restart_a_register_remembers_what_the_agent_missed(host: Host) -> None:
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    before = edges(host)[-1]
+    host.beat(100, 100)  # sampled, but never spooled
+    host.restart()
+    host.beat(1_000, 1_000, seconds=20)
+    host.sampler.close_batch()
+
+    assert host.booked() == {"0": 1_110, "1": 1_110}
+    assert edges(host)[-1] == (before[1], host.clock.boottime)
+    assert [table.number for table, _ in spooled(host.spool)] == [1, 2]
+    assert [batch.sequence for _, batch in spooled(host.spool)] == [1, 2]
+
+
+def test_a_new_boot_has_no_baseline_from_the_old_one(host: Host) -> None:
+    """Its registers began anew: what was used in between is not known, and not invented.
+
+    Neither clocks nor registers need tell: both may go on as if it were the same boot.
+    """
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    host.boot_id = "next"
+    for meter in host.meters:
+        meter.start = 5 * WATT
+    host.clock.advance(10)
+    host.restart()
+    host.beat(1_000, 1_000)
+    host.beat(7, 8)
+    host.sampler.close_batch()
+
+    assert host.booked() == {"0": 17, "1": 18}
+    assert [table.boot_id for table, _ in spooled(host.spool)] == ["boot", "next"]
+    assert host.gaps() == []
+
+
+def test_a_suspend_is_a_gap_and_no_energy(host: Host) -> None:
+    host.beat()
+    host.beat(10, 10)
+    host.clock.advance(3_600, suspended=True)
+    host.beat(500, 500)
+    host.beat(3, 4)
+    host.sampler.close_batch()
+
+    assert host.booked() == {"0": 13, "1": 14}
+    assert host.gaps() == [("rapl", "suspend", 3_601.0)]
+    ((_, batch),) = spooled(host.spool)
+    assert batch.columns[0] == [10, None, 3]
+    assert batch.interval_microseconds[1] == 3_601_000_000
+
+
+def test_clocks_that_drift_a_little_are_no_suspend(host: Host) -> None:
+    host.beat()
+    host.clock.advance(0.5, suspended=True)
+    host.beat(10, 10)
+    host.sampler.close_batch()
+
+    assert (host.booked(), host.gaps()) == ({"0": 10, "1": 10}, [])
+
+
+def test_a_meter_that_fails_is_a_gap_with_its_reason(host: Host) -> None:
+    host.beat()
+    host.meters[1].fails = True
+    host.beat(10, 10)
+    host.beat(10, 10)
+    host.sampler.close_batch()
+
+    assert host.booked() == {"0": 20}
+    assert host.gaps() == [("rapl", "unreadable", 2.0)]
+
+
+def test_a_source_that_came_is_found_and_has_a_table_of_its_own(host: Host) -> None:
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.look_again()
+    host.beat(1, 1)
+    host.meters.append(Meter(Point("nvml", "package", "GPU-a"), truth=500))
+    host.sampler.look_again()
+    host.beat(2, 2, 2)
+    host.beat(4, 4, 4)
+    host.sampler.close_batch()
+
+    assert host.booked() == {"0": 17, "1": 17, "GPU-a": 4}
+    assert [(table.number, len(table.series)) for table, _ in spooled(host.spool)] == [
+        (1, 2),
+        (2, 3),
+    ]
+    assert [finding.name for finding in host.sampler.roster.findings] == ["rapl", "nvml"]
+
+
+def test_a_look_that_finds_nothing_new_changes_nothing(host: Host) -> None:
+    host.beat()
+    host.beat(10, 10)
+    roster = host.sampler.roster
+    host.sampler.look_again()
+
+    assert host.sampler.roster is roster
+    assert not roster.sources[0].closed  # type: ignore[attr-defined]
+    assert len(host.spool) == 0
+
+
+def test_a_look_that_finds_another_closes_what_was_there(host: Host) -> None:
+    before = host.sampler.roster.sources[0]
+    host.meters.pop()
+    host.sampler.look_again()
+
+    assert before.closed  # type: ignore[attr-defined]

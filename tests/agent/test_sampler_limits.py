@@ -1,0 +1,112 @@
+"""The beat when the disk fails, when the bounds are reached, and when it is late."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+import wattgram_agent.spool
+from fakes import ManualClock, spooled
+from sampling import Host
+from spooling import no_directory
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_agent.config import AgentConfig, SamplingSettings, SpoolSettings
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "spool")
+
+
+def test_a_disk_that_fails_is_said_once_and_costs_no_energy(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    host.beat()
+    with no_directory(host.directory):
+        for _ in range(3):
+            host.beat(10, 10)
+            host.sampler.close_batch()
+        assert host.booked() == {"0": 30, "1": 30}
+    for _ in range(2):
+        host.beat(10, 10)
+        host.sampler.close_batch()
+
+    assert host.booked() == host.truth()
+    assert [record.message.split()[0] for record in caplog.records] == [
+        "spool_unwritable",
+        "spool_writable_again",
+    ]
+
+
+def test_what_the_bounds_of_the_spool_cost_is_a_gap_in_the_next_batch(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wattgram_agent.spool, "MEMORY_BYTES_MAX", 200)
+    host.beat()
+    with no_directory(host.directory):
+        for _ in range(30):
+            host.beat(10, 10)
+            host.sampler.close_batch()
+    kept = len(host.spool)
+    for _ in range(2):
+        host.beat(10, 10)
+        host.sampler.close_batch()
+
+    assert host.gaps() == [("spool", "spool_full", 30.0 - kept)]
+    assert spooled(host.spool)[-1][1].gaps[0].count == 30 - kept > 20
+
+
+def test_batches_beyond_their_age_are_dropped_and_said(tmp_path: Path) -> None:
+    host = Host(tmp_path, config=AgentConfig(spool=SpoolSettings(max_age_seconds=10.0)))
+    host.beat()
+    for _ in range(3):
+        host.beat(10, 10, seconds=6)
+        host.sampler.close_batch()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+
+    assert [batch.sequence for _, batch in spooled(host.spool)] == [2, 3, 4]
+    assert host.gaps() == [("spool", "spool_full", 6.0)]
+
+
+class Patience(threading.Event):
+    """What the sampler waits on: time passes in it, and in nothing else."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.advance(timeout or 0)
+        return self.is_set()
+
+
+def test_it_beats_on_its_deadlines_closes_batches_and_ends_with_one(tmp_path: Path) -> None:
+    settings = SamplingSettings(interval_seconds=1.0, batch_seconds=3.0)
+    host = Host(tmp_path, config=AgentConfig(sampling=settings))
+    stop = Patience(host.clock)
+    beats: list[int] = []
+    told: list[int] = []
+
+    def sampled() -> None:
+        beats.append(host.clock.monotonic)
+        for meter in host.meters:
+            meter.truth += 1
+        if len(beats) == 5:
+            host.clock.advance(3.5)  # a sensor that took its time
+        if len(beats) == 8:
+            stop.set()
+
+    host.on_sample = sampled
+    host.sampler.run(stop, lambda: told.append(len(beats)))
+
+    # What was missed is not made up for, and the beats are whole seconds again afterwards.
+    seconds = [(beat - beats[0]) / NANOSECONDS_PER_SECOND for beat in beats]
+    assert seconds == [0, 1, 2, 3, 4, 7.5, 8, 9, 10]
+    assert told == [4, 7]
+    assert host.booked() == {"0": 8, "1": 8}
+    assert [len(batch.interval_microseconds) for _, batch in spooled(host.spool)] == [3, 3, 2]
