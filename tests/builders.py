@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wattgram.readings import (
@@ -24,11 +25,19 @@ from wattgram.units import (
     MICROSECONDS_PER_SECOND,
     NANOSECONDS_PER_SECOND,
 )
-from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.accounting.emissions import Account, Columns, PostingKey
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.ingest.reckoning import AgentClock, reckon
+from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
 from wattgram_collector.intensity import Intensity, IntensityBook, Tier
-from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, Outcome, Tally, TallyKey
+from wattgram_collector.ledger import (
+    AgentRecord,
+    AgentTotals,
+    Entry,
+    Ledger,
+    Outcome,
+    Tally,
+    TallyKey,
+)
 
 SECOND = NANOSECONDS_PER_SECOND
 NOW = 1_750_000_000 * NANOSECONDS_PER_SECOND
@@ -159,6 +168,29 @@ def entry(
     return Entry(**{**values, **changes})
 
 
+def keyed(ledger: Ledger, one: Entry) -> Entry:
+    """Return an entry whose usage names series with the ledger's keys of them instead."""
+    series = list(dict.fromkeys(named for named, _ in one.usage))
+    keys = dict(zip(series, ledger.series_keys(one.agent_key, series), strict=True))
+    usage = {(keys[named], slot): quantity for (named, slot), quantity in one.usage.items()}
+    return replace(one, usage=usage)
+
+
+def apply(ledger: Ledger, entries: Iterable[Entry]) -> list[Outcome]:
+    """Add entries whose usage names series."""
+    return ledger.apply([keyed(ledger, one) for one in entries])
+
+
+def used(totals: AgentTotals) -> dict[Series, int]:
+    """Return the usage of an agent by series."""
+    return {totals.series[key]: quantity for key, quantity in totals.usage.items()}
+
+
+def told(of: SeriesTable) -> Told:
+    """A table of which nobody has given keys: the series stand for themselves."""
+    return Told(of, of.series, Columns(of.series))
+
+
 class Book:
     """Intensities by zone, or by zone and the time from which they hold."""
 
@@ -183,7 +215,7 @@ def reported(
     for columns, one in said:
         added = reckon(
             one,
-            columns,
+            told(columns),
             agent_key=of.key,
             session="session-1",
             zone=columns.grid_zone,
@@ -193,7 +225,8 @@ def reported(
         )
         agent.zone = columns.grid_zone
         priced = (book or Book([intensity()])).at(columns.grid_zone, NOW // SECOND)
-        agent.note(one, columns, Outcome(added, is_new=True, missing=0), priced)
+        agent.totals.series.update((series, series) for series in columns.series)
+        agent.note(one, told(columns), Outcome(added, is_new=True, missing=0), priced)
     return agent
 
 

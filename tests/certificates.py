@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-LIFETIME = datetime.timedelta(days=1)
+LIFETIME = dt.timedelta(days=1)
 
 
 class Certificates(NamedTuple):
@@ -62,7 +62,7 @@ def _certificate(
     *,
     is_authority: bool,
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
     builder = (
         x509.CertificateBuilder()

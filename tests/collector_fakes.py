@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from builders import hello, table
-from wattgram.readings import Ack, Hello, HostFacts, Refusal, SeriesTable, Welcome
+from wattgram.readings import Ack, Hello, HostFacts, Refusal, Series, SeriesTable, Welcome
 from wattgram.wire import (
     DELIVER_METHOD,
     decode_collector_message,
@@ -116,6 +116,7 @@ class TroubledLedger:
         self.go_on.set()
         self.entered = threading.Event()
         self.groups: list[int] = []
+        self.refuses_series = False
 
     def _work(self) -> SqliteLedger:
         self.entered.set()
@@ -135,6 +136,11 @@ class TroubledLedger:
 
     def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
         return self._work().open_session(agent_key, session, first_sequence)
+
+    def series_keys(self, agent_key: int, series: Sequence[Series]) -> tuple[int, ...]:
+        if self.refuses_series:
+            raise LedgerError("disk full")
+        return self._inner.series_keys(agent_key, series)
 
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         self.groups.append(len(entries))

@@ -17,9 +17,7 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-golden", action="store_true", help="accept what the code gives now"
-    )
+    parser.addoption("--update-golden", action="store_true", help="accept what the code gives now")
 
 
 @pytest.fixture

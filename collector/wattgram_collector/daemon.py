@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,7 @@ from wattgram_collector.ledger.sqlite import SqliteLedger
 
 LOG: Final = logging.getLogger("wattgram.collector")
 GRACE_SECONDS: Final = 5.0
+GARBAGE_THRESHOLDS: Final = (100_000, 50, 50)
 SERVER_OPTIONS: Final = (
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
@@ -49,6 +51,10 @@ class StartError(Exception):
 
 async def run(config: CollectorConfig) -> None:
     """Serve until SIGTERM or SIGINT; raises StartError or LedgerError when that cannot begin."""
+    # Batches are many small containers and no cycles: with the defaults the collector of cycles
+    # takes a quarter of the CPU to find none.
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

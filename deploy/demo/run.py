@@ -59,7 +59,7 @@ def main() -> int:
         )
         print(f"\n  page     {page}/\n  metrics  {page}/metrics\n  state    {state}")
         if options.grid_zone == "WORLD":
-            print("  grid     the world's average; `make run GRID_ZONE=DE` prices with a country's")
+            print("  grid     the world's average; for a country's: make run GRID_ZONE=DE")
         print("  Ctrl-C ends it. The first figures come after ten seconds.\n", flush=True)
         _watch(page, started)
     except Stop:

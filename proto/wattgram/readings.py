@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate
+from typing import cast
 
 from wattgram.units import NANOSECONDS_PER_MICROSECOND
 
@@ -71,18 +72,11 @@ class Series:
     quality: Quality = Quality.MEASURED
     counted: bool = False
     component: Component = Component.OTHER
-    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         require_label("source", self.source)
         require_label("domain", self.domain)
         require_label("instance", self.instance)
-        names = (self.kind.value, self.source, self.domain, self.instance, self.counted)
-        object.__setattr__(self, "_hash", hash(names))
-
-    def __hash__(self) -> int:
-        # A collector looks series up for every batch; an enum's hash costs more than the look.
-        return self._hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +183,8 @@ class Batch:
     reaches: tuple[Reach, ...] = ()
     gaps: tuple[Gap, ...] = ()
     status: AgentStatus = field(default_factory=AgentStatus)
+    is_whole: bool = field(init=False, repr=False, compare=False)
+    """Whether every cell is present and none reaches back, as nearly always."""
 
     def __post_init__(self) -> None:
         if self.sequence < 1:
@@ -202,22 +198,33 @@ class Batch:
                     f"batch {self.sequence}: column {index} has {len(column)} values "
                     f"for {len(intervals)} intervals"
                 )
-            self._check_quantities(index, column)
         cells = len(self.columns) * len(intervals)
         for reach in self.reaches:
             if reach.cell >= cells:
                 raise ValueError(f"batch {self.sequence}: reach of cell {reach.cell} of {cells}")
+        is_complete = self._check_quantities() if cells else True
+        object.__setattr__(self, "is_whole", is_complete and not self.reaches)
 
-    def _check_quantities(self, index: int, column: Sequence[int | None]) -> None:
-        present = [value for value in column if value is not None] if None in column else column
-        if not present:
-            return
-        low, high = min(present), max(present)  # type: ignore[type-var]
-        if low < 0 or high > QUANTITY_MAX:  # type: ignore[operator]
-            raise ValueError(
-                f"batch {self.sequence}: column {index} holds {low} to {high}, "
-                f"outside 0 to {QUANTITY_MAX}"
-            )
+    def _check_quantities(self) -> bool:
+        """Raise ValueError for a quantity out of range; return whether none is absent."""
+        columns = cast("tuple[Sequence[int], ...]", self.columns)
+        try:
+            low, high = min(map(min, columns)), max(map(max, columns))
+            is_complete = low <= high  # true of numbers
+        except TypeError:  # None compares with nothing
+            present = [value for column in self.columns for value in column if value is not None]
+            low, high = min(present, default=0), max(present, default=0)
+            is_complete = False
+        if low < 0 or high > QUANTITY_MAX:
+            raise ValueError(f"batch {self.sequence}: {self._out_of_range()}")
+        return is_complete
+
+    def _out_of_range(self) -> str:
+        for index, column in enumerate(self.columns):
+            present = [value for value in column if value is not None]
+            if present and not 0 <= min(present) <= max(present) <= QUANTITY_MAX:
+                return f"column {index} holds {min(present)} to {max(present)}"
+        return "no column"
 
     @property
     def duration_nanoseconds(self) -> int:

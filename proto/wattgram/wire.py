@@ -6,7 +6,7 @@ the bytes are, it returns a value or raises WireError; nothing else escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, cast
 
@@ -136,7 +136,7 @@ def encode_batch(batch: Batch) -> bytes:
         start_unix_nanoseconds=batch.start_unix_nanoseconds,
         start_boottime_nanoseconds=batch.start_boottime_nanoseconds,
         interval_microseconds_deltas=_deltas(batch.interval_microseconds),
-        value_deltas=[delta for column in batch.columns for delta in _deltas(column)],
+        value_deltas=_deltas([value for column in batch.columns for value in column]),
         absent=_encode_absent(batch.columns),
         reaches=[
             pb.Reach(cell=reach.cell, nanoseconds=reach.nanoseconds) for reach in batch.reaches
@@ -293,41 +293,21 @@ def _encode_absent(columns: Sequence[Sequence[int | None]]) -> bytes:
 
 
 def _decode_columns(message: pb.Batch, width: int, height: int) -> tuple[list[int | None], ...]:
-    deltas = list(message.value_deltas)
+    values: list[int | None] = list(accumulate(message.value_deltas))
     cells = width * height
-    if not message.absent:
-        if len(deltas) != cells:
-            raise WireError(f"{len(deltas)} values for {cells} cells", message.sequence)
-        return tuple(
-            list(accumulate(deltas[column * height : (column + 1) * height]))
-            for column in range(width)
-        )
     bits = int.from_bytes(message.absent, "little")
-    if len(deltas) + bits.bit_count() != cells or bits >> cells:
+    if len(values) + bits.bit_count() != cells or bits >> cells:
         raise WireError(
-            f"{len(deltas)} values and {bits.bit_count()} absent for {cells} cells",
+            f"{len(values)} values and {bits.bit_count()} absent for {cells} cells",
             message.sequence,
         )
-    # One mark per cell, first cell first: shifting the whole mask for each cell would make one
-    # small message cost minutes.
-    marks = f"{bits:0{cells}b}"[::-1]
-    remaining = iter(deltas)
-    return tuple(
-        _decode_column(remaining, marks[column * height : (column + 1) * height])
-        for column in range(width)
-    )
-
-
-def _decode_column(deltas: Iterator[int], marks: str) -> list[int | None]:
-    column: list[int | None] = []
-    value = 0
-    for mark in marks:
-        if mark == "1":
-            column.append(None)
-        else:
-            value += next(deltas)
-            column.append(value)
-    return column
+    if bits:
+        # One mark per cell, first cell first: shifting the whole mask for each cell would make
+        # one small message cost minutes.
+        remaining = iter(values)
+        marks = f"{bits:0{cells}b}"[::-1]
+        values = [None if mark == "1" else next(remaining) for mark in marks]
+    return tuple(values[column * height : (column + 1) * height] for column in range(width))
 
 
 # ── collector to agent ───────────────────────────────────────────────────────────────────

@@ -60,7 +60,9 @@ def run(directory: Path, seconds: float) -> None:
         stop.wait(WARM_UP_SECONDS)
         before = {name: _cpu_milliseconds(pid) for name, pid in pids.items()}
         stop.wait(seconds)
-        print(f"\nagent: two sockets, 1 s sampling, 10 s batches, all at once over {seconds:.0f} s")
+        print(
+            f"\nagent: two sockets, 1 s sampling, 10 s batches, all at once over {seconds:.0f} s"
+        )
         for name, pid in pids.items():
             rate = (_cpu_milliseconds(pid) - before[name]) / seconds
             print(f"  {name:<40} {rate:6.2f} ms/s {_resident_mebibytes(pid):8.1f} MiB")

@@ -16,8 +16,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 import grpc
 import grpc.aio
 import wire_cost
-from daemons import Collector, free_port, wait_until
 
+from daemons import Collector, free_port, wait_until
 from wattgram.readings import Hello, HostFacts
 from wattgram.wire import (
     DELIVER_METHOD,
@@ -118,7 +118,9 @@ async def _stream(
             await call.write(encode_series(wire_cost.table()))
         sent = answered = 0
         while True:
-            while sent - answered < IN_FLIGHT and sent < len(batches) and time.monotonic() < deadline:
+            while (
+                sent - answered < IN_FLIGHT and sent < len(batches) and time.monotonic() < deadline
+            ):
                 await call.write(batches[sent])
                 sent += 1
             if answered == sent:

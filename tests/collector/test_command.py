@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOW, entry
+from builders import NOW, apply, entry
 from wattgram.readings import HostFacts
 from wattgram_collector.__main__ import main
 from wattgram_collector.config import CollectorConfig, load_config
@@ -140,7 +140,7 @@ def _two_agents(state: Path) -> None:
         for name in ("zeta", "alpha"):
             record = ledger.enrol(f"id-of-{name}", HostFacts(host=name))
             ledger.open_session(record.key, "session-1", 1)
-        ledger.apply([entry(1)])
+        apply(ledger, [entry(1)])
 
 
 @pytest.mark.usefixtures("_two_agents")

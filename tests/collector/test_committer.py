@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import PACKAGE, SLOT, entry
+from builders import PACKAGE, SLOT, entry, used
 from collector_fakes import TroubledLedger
 from wattgram.readings import HostFacts
 from wattgram_collector.ingest.committer import Committer
@@ -24,6 +24,7 @@ def ledger(tmp_path: Path) -> Iterator[TroubledLedger]:
         for key in (1, 2):
             opened.enrol(f"agent-{key}", HostFacts(host=f"host-{key}"))
             opened.open_session(key, "session-1", 1)
+            assert opened.series_keys(key, [PACKAGE]) == (key,)
         yield opened
 
 
@@ -34,7 +35,7 @@ def submit(committer: Committer, said: Said, *sequences: int, agent_key: int = 1
         def done(outcome: Outcome | None, sequence: int = sequence) -> None:
             said.append((sequence, outcome and outcome.is_new))
 
-        one = entry(sequence, {(PACKAGE, SLOT): 1}, agent_key=agent_key)
+        one = entry(sequence, {(agent_key, SLOT): 1}, agent_key=agent_key)
         committer.submit(one, done)
 
 
@@ -87,7 +88,7 @@ async def test_what_came_while_a_commit_failed_fails_with_it(ledger: TroubledLed
     submit(committer, said, 1, 2, 3)
     await committer.close()
     assert said[3:] == [(1, True), (2, True), (3, True)]
-    assert ledger.totals()[1].usage == {PACKAGE: 3}
+    assert used(ledger.totals()[1]) == {PACKAGE: 3}
     assert ledger.totals()[1].tallies == {}
 
 
@@ -107,7 +108,7 @@ async def test_nothing_goes_past_a_commit_whose_end_nobody_saw(ledger: TroubledL
     await committer.call(ledger.works)
     await committer.close()
     assert said == []
-    assert ledger.totals()[1].usage == {}
+    assert used(ledger.totals()[1]) == {}
 
 
 async def test_it_says_once_that_the_ledger_fails_and_once_that_it_works(
@@ -139,7 +140,7 @@ async def test_other_work_on_the_ledger_takes_its_turn(ledger: TroubledLedger) -
     submit(committer, said, 1)
     committing = asyncio.create_task(committer.flush())
     await asyncio.to_thread(ledger.entered.wait)
-    asking = asyncio.create_task(committer.call(lambda: ledger.totals()[1].usage))
+    asking = asyncio.create_task(committer.call(lambda: used(ledger.totals()[1])))
     ledger.go_on.set()
     assert await asking == {PACKAGE: 1}
     await committing

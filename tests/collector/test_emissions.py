@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -24,12 +24,14 @@ from wattgram.units import (
 )
 from wattgram_collector.accounting.emissions import (
     Account,
+    Columns,
     PostingKey,
     emissions_grams,
     postings,
 )
 from wattgram_collector.accounting.network import network_energy_microjoules
 from wattgram_collector.accounting.slots import slot_start_unix_seconds, split
+from wattgram_collector.intensity import IntensityBook
 
 SERIES = (PACKAGE, CORE, DRAM, RECEIVE, TRANSMIT)
 FRANCE = intensity("FR", "44.18")
@@ -46,6 +48,14 @@ found = st.dictionaries(
 )
 
 
+def posted_of(
+    cells: Mapping[tuple[int, int], int], series: Sequence[Series], zone: str, book: IntensityBook
+) -> dict[PostingKey, int]:
+    """Post quantities by (column, slot)."""
+    rows = {slot: [cells.get((index, slot)) for index in range(len(series))] for _, slot in cells}
+    return postings(rows, Columns(series), zone, book)
+
+
 @given(st.integers(0, 1 << 62), st.integers(0, 2_000_000))
 def test_grams_are_joules_over_a_kilowatt_hour_times_intensity_exactly(
     energy: int, thousandths: int
@@ -57,8 +67,8 @@ def test_grams_are_joules_over_a_kilowatt_hour_times_intensity_exactly(
 
 def test_no_intensity_is_another_thing_than_an_intensity_of_zero() -> None:
     zero = intensity("FR", "0")
-    priced = postings({(0, SLOT): 5}, [PACKAGE], "FR", Book([zero]))
-    unpriced = postings({(0, SLOT): 5}, [PACKAGE], "FR", Book([]))
+    priced = posted_of({(0, SLOT): 5}, [PACKAGE], "FR", Book([zero]))
+    unpriced = posted_of({(0, SLOT): 5}, [PACKAGE], "FR", Book([]))
     assert priced == {PostingKey(Account.HOST, SLOT, zero): 5}
     assert unpriced == {PostingKey(Account.HOST, SLOT, None): 5}
 
@@ -69,7 +79,7 @@ def test_counted_energy_is_priced_plus_unpriced(
 ) -> None:
     """Whatever is known of the zone and of the time, no counted joule and no byte is lost."""
     book = Book([FRANCE_LATER, intensity("DE")])
-    posted = postings(found, SERIES, zone, book)
+    posted = posted_of(found, SERIES, zone, book)
     for account, counted in ((Account.HOST, (0, 2)), (Account.NETWORK, (3, 4))):
         energy = sum(quantity for (index, _), quantity in found.items() if index in counted)
         assert sum(n for key, n in posted.items() if key.account is account) == energy
@@ -77,13 +87,13 @@ def test_counted_energy_is_priced_plus_unpriced(
 
 def test_a_series_that_is_not_counted_is_not_posted() -> None:
     """`core` is inside `package`: it is shown, and counting it would count it twice."""
-    posted = postings({(0, SLOT): 100, (1, SLOT): 60}, [PACKAGE, CORE], "FR", Book([FRANCE]))
+    posted = posted_of({(0, SLOT): 100, (1, SLOT): 60}, [PACKAGE, CORE], "FR", Book([FRANCE]))
     assert posted == {PostingKey(Account.HOST, SLOT, FRANCE): 100}
 
 
 def test_the_counted_parts_of_a_host_are_posted_together() -> None:
     parts: tuple[Series, ...] = (PACKAGE, DRAM, GPU)
-    posted = postings(
+    posted = posted_of(
         {(0, SLOT): 1, (1, SLOT): 2, (2, SLOT): 4, (2, SLOT + 1): 8}, parts, "FR", Book([FRANCE])
     )
     assert posted == {
@@ -94,7 +104,7 @@ def test_the_counted_parts_of_a_host_are_posted_together() -> None:
 
 @pytest.mark.parametrize("zone", ["XX", ""])
 def test_an_unknown_zone_is_unpriced(zone: str) -> None:
-    posted = postings({(0, SLOT): 7}, [PACKAGE], zone, Book([FRANCE]))
+    posted = posted_of({(0, SLOT): 7}, [PACKAGE], zone, Book([FRANCE]))
     assert posted == {PostingKey(Account.HOST, SLOT, None): 7}
 
 
@@ -105,12 +115,12 @@ def test_an_unnamed_zone_is_not_looked_up() -> None:
         def at(self, zone: str, unix_seconds: int) -> Any:
             return FRANCE
 
-    posted = postings({(0, SLOT): 7}, [PACKAGE], "", Everything())
+    posted = posted_of({(0, SLOT): 7}, [PACKAGE], "", Everything())
     assert posted == {PostingKey(Account.HOST, SLOT, None): 7}
 
 
 def test_each_slot_is_priced_with_the_factor_of_its_own_time() -> None:
-    posted = postings(
+    posted = posted_of(
         {(0, SLOT): 7, (0, SLOT + 1): 9}, [PACKAGE], "FR", Book([FRANCE_BEFORE, FRANCE_LATER])
     )
     assert posted == {
@@ -120,7 +130,7 @@ def test_each_slot_is_priced_with_the_factor_of_its_own_time() -> None:
 
 
 def test_bytes_and_energy_are_different_accounts() -> None:
-    posted = postings(
+    posted = posted_of(
         {(0, SLOT): 11, (1, SLOT): 5, (2, SLOT): 6},
         [PACKAGE, RECEIVE, TRANSMIT],
         "FR",
@@ -185,7 +195,7 @@ def test_case_interval_crosses_slots(cases: dict[str, dict[str, Any]]) -> None:
     )
     energy = case["input"]["joules"] * MICROJOULES_PER_JOULE
     shares = {(0, slot): share for slot, share in split(energy, start, end)}
-    posted = postings(shares, [PACKAGE], "FR", book)
+    posted = posted_of(shares, [PACKAGE], "FR", book)
     assert sum(grams_of(posted)) == case["expect"]["grams"] == 100
 
 

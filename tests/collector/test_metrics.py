@@ -21,6 +21,7 @@ from builders import (
     SECOND,
     SLOT,
     Book,
+    apply,
     batch,
     entry,
     intensity,
@@ -126,6 +127,7 @@ def test_a_counter_that_comes_later_begins_at_zero_of_its_own(alpha: Agent) -> N
         {(MODEL, SLOT): 5_000_000, (PACKAGE, SLOT): 1_000_000},
         received_unix_nanoseconds=NOW + 60 * SECOND,
     )
+    alpha.totals.series[MODEL] = MODEL
     alpha.totals.add(Outcome(later, is_new=True, missing=0))
     alpha.last_seen_unix_nanoseconds = NOW + 60 * SECOND
     energy = [
@@ -154,8 +156,9 @@ def test_counters_do_not_fall_over_a_restart(tmp_path: Path) -> None:
         entry(5, {(PACKAGE, SLOT + 1): 11}, factor=intensity("DE", "341.5")),
     ]
     for added in said:
-        (outcome,) = ledger.apply([added])
+        (outcome,) = apply(ledger, [added])
         agent.totals.add(outcome)
+    agent.totals.series.update(ledger.totals()[of.key].series)
     ledger.close()
     again = SqliteLedger(tmp_path / "ledger.sqlite")
     restarted = Fleet({one.key: one for one in again.agents()}, again.totals())

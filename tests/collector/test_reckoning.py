@@ -21,6 +21,7 @@ from builders import (
     hello,
     intensity,
     table,
+    told,
 )
 from wattgram.readings import QUANTITY_MAX, Batch, Gap, Reach, SeriesTable
 from wattgram.units import (
@@ -53,7 +54,7 @@ def reckoned(
 ) -> Entry:
     return reckon(
         some,
-        of or table(),
+        told(of or table()),
         agent_key=7,
         session="s",
         zone="FR",

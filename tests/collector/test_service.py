@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from builders import CORE, NOW, PACKAGE, SECOND, batch, hello, table
+from builders import CORE, NOW, PACKAGE, SECOND, batch, hello, table, used
 from collector_fakes import calling, configured, connected
 from wattgram.readings import Batch, Reach, Refusal
 from wattgram.wire import encode_batch, encode_hello, encode_series
@@ -78,7 +78,7 @@ async def test_an_acknowledgement_leaves_only_when_the_batch_is_in_the_ledger(
                 ack = await caller.until(sequence)
                 ((applied,),) = reader.execute("SELECT applied FROM sessions").fetchall()
                 assert applied >= ack.applied_sequence == sequence
-    assert totals(path).usage == {PACKAGE: 20_000_000}
+    assert used(totals(path)) == {PACKAGE: 20_000_000}
 
 
 async def test_the_zone_of_the_operator_prices_what_names_none(port: int, path: Path) -> None:
@@ -103,7 +103,7 @@ async def test_a_repetition_is_acknowledged_and_not_counted(port: int, path: Pat
         await caller.send(encoded(2), encoded(3), encoded(4))
         await caller.until(4)
     found = totals(path)
-    assert found.usage == {PACKAGE: 4_000_000}
+    assert used(found) == {PACKAGE: 4_000_000}
     assert found.tallies == {(Tally.READINGS, ""): 4}
 
 
@@ -129,7 +129,7 @@ async def test_a_refusal_comes_back_with_its_reason_and_the_stream_lives_on(
         await caller.until(3)
     assert caller.refused == [Refusal(sequence=2, reason=reason)]
     found = totals(path)
-    assert found.usage == {PACKAGE: 2_000_000}
+    assert used(found) == {PACKAGE: 2_000_000}
     assert found.tallies == {(Tally.READINGS, ""): 2, (Tally.REFUSED_BATCHES, reason): 1}
 
 
@@ -168,8 +168,8 @@ async def test_garbage_harms_nobody_not_even_its_own_stream(
         await other.send(encoded(1, 5), encoded(2, 5))
         await asyncio.gather(caller.until(2), other.until(2))
     assert caller.refused == other.refused == []
-    assert totals(path).usage == {PACKAGE: 2_000_000}
-    assert totals(path, "agent-2").usage == {PACKAGE: 10}
+    assert used(totals(path)) == {PACKAGE: 2_000_000}
+    assert used(totals(path, "agent-2")) == {PACKAGE: 10}
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ async def test_two_agents_at_once_are_counted_apart(port: int, path: Path) -> No
             await first.send(encoded(sequence, 3))
             await second.send(encoded(sequence, 5))
         await asyncio.gather(first.until(30), second.until(30))
-    assert totals(path).usage == {PACKAGE: 90}
-    assert totals(path, "agent-2").usage == {PACKAGE: 150}
+    assert used(totals(path)) == {PACKAGE: 90}
+    assert used(totals(path, "agent-2")) == {PACKAGE: 150}
 
 
 async def test_an_agent_may_send_further_ahead_than_its_window(port: int, path: Path) -> None:
@@ -213,7 +213,7 @@ async def test_an_agent_may_send_further_ahead_than_its_window(port: int, path: 
         for sequence in range(1, 301):
             await caller.send(encoded(sequence, sequence))
         await caller.until(300)
-    assert totals(path).usage == {PACKAGE: 300 * 301 // 2}
+    assert used(totals(path)) == {PACKAGE: 300 * 301 // 2}
 
 
 async def test_an_agent_that_ends_its_stream_is_told_of_all_that_it_sent(
@@ -224,4 +224,4 @@ async def test_an_agent_that_ends_its_stream_is_told_of_all_that_it_sent(
         await caller.call.done_writing()
         assert (await caller.until(5)).applied_sequence == 5
         assert (await caller.end())[0] is grpc.StatusCode.OK
-    assert totals(path).usage == {PACKAGE: 5_000_000}
+    assert used(totals(path)) == {PACKAGE: 5_000_000}

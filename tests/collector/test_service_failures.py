@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from builders import PACKAGE, batch, hello
+from builders import PACKAGE, batch, hello, used
 from collector_fakes import Caller, TroubledLedger, calling, configured, connected, page
 from wattgram.wire import encode_batch, encode_hello
 from wattgram_collector.config import CollectorConfig, GrpcSettings, HttpSettings, LimitSettings
@@ -68,14 +68,14 @@ async def test_nothing_is_acknowledged_while_the_ledger_fails_and_all_of_it_afte
         await caller.send(encoded(2), encoded(3))
         code, reason = await ended(caller)
     assert (code, reason) == (grpc.StatusCode.UNAVAILABLE, "the ledger failed")
-    assert ledger.totals()[1].usage == {PACKAGE: 1}
+    assert used(ledger.totals()[1]) == {PACKAGE: 1}
     ledger.works()
     async with connected(port) as caller:
         welcome = await caller.greet(hello(host="host-of-agent-1"))
         assert welcome.applied_sequence == 1
         await caller.send(encoded(2), encoded(3))
         await caller.until(3)
-    assert ledger.totals()[1].usage == {PACKAGE: 3}
+    assert used(ledger.totals()[1]) == {PACKAGE: 3}
     assert ledger.totals()[1].tallies.keys() == {("readings", "")}
 
 
@@ -86,6 +86,19 @@ async def ended(caller: Caller) -> tuple[grpc.StatusCode, str]:
             assert (await caller.ack()).applied_sequence <= 1
     except grpc.aio.AioRpcError as error:
         return error.code(), error.details() or ""
+
+
+async def test_a_ledger_that_takes_no_new_series_makes_the_service_unavailable(
+    port: int, ledger: TroubledLedger
+) -> None:
+    ledger.refuses_series = True
+    async with calling(port) as caller:
+        code, reason = await ended(caller)
+    assert (code, reason) == (grpc.StatusCode.UNAVAILABLE, "ledger: disk full")
+    ledger.refuses_series = False
+    async with calling(port) as caller:
+        await caller.send(encoded(1))
+        await caller.until(1)
 
 
 async def test_a_failure_of_one_commit_ends_every_stream_that_waits_for_it(
@@ -104,7 +117,7 @@ async def test_a_failure_of_one_commit_ends_every_stream_that_waits_for_it(
     async with calling(port) as first:
         await first.send(encoded(1), encoded(2))
         await first.until(2)
-    assert ledger.totals()[1].usage == {PACKAGE: 2}
+    assert used(ledger.totals()[1]) == {PACKAGE: 2}
 
 
 async def test_a_ledger_that_cannot_enrol_makes_the_service_unavailable(
@@ -165,7 +178,7 @@ async def test_an_agent_that_is_suddenly_gone_loses_nothing_and_troubles_nobody(
         await other.send(encoded(1))
         await other.until(1)
     gc.collect()
-    assert [ledger.totals()[key].usage for key in (1, 2)] == [{PACKAGE: 1}, {PACKAGE: 1}]
+    assert [used(ledger.totals()[key]) for key in (1, 2)] == [{PACKAGE: 1}, {PACKAGE: 1}]
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 

@@ -60,9 +60,19 @@ def test_slots_are_five_minutes_of_utc() -> None:
     assert slots.slot_start_unix_seconds(7) == 2_100
 
 
-def slowly(some: Batch, start: int) -> slots.SlotQuantities:
+def cells_of(some: Batch, start: int) -> dict[tuple[int, int], int]:
+    """What each column used in each slot, without the cells that have no value."""
+    return {
+        (index, slot): quantity
+        for slot, row in slots.quantities(some, start).items()
+        for index, quantity in enumerate(row)
+        if quantity is not None
+    }
+
+
+def slowly(some: Batch, start: int) -> dict[tuple[int, int], int]:
     """The definition: every present cell is split."""
-    found: slots.SlotQuantities = {}
+    found: dict[tuple[int, int], int] = {}
     for index, quantity, begin, end in some.spans():
         for slot, share in split(quantity, start + begin, start + end):
             found[index, slot] = found.get((index, slot), 0) + share
@@ -73,12 +83,12 @@ def slowly(some: Batch, start: int) -> slots.SlotQuantities:
 def test_a_batch_is_the_sum_of_its_cells(some: Batch) -> None:
     """Within one slot there is a shorter way; it must say the same as the definition."""
     start = some.start_unix_nanoseconds
-    assert slots.quantities(some, start) == slowly(some, start)
+    assert cells_of(some, start) == slowly(some, start)
 
 
 @given(batches())
 def test_what_a_column_used_is_in_the_slots_whole(some: Batch) -> None:
-    found = slots.quantities(some, some.start_unix_nanoseconds)
+    found = cells_of(some, some.start_unix_nanoseconds)
     for index, column in enumerate(some.columns):
         shares = [share for (of, _), share in found.items() if of == index]
         assert sum(shares) == sum(value for value in column if value is not None)
@@ -86,22 +96,22 @@ def test_what_a_column_used_is_in_the_slots_whole(some: Batch) -> None:
 
 def test_a_batch_within_one_slot_is_summed() -> None:
     one = batch([1, 2, 3], [10, None, 30])
-    assert slots.quantities(one, NOW) == {(0, SLOT): 6, (1, SLOT): 40}
+    assert cells_of(one, NOW) == {(0, SLOT): 6, (1, SLOT): 40}
 
 
 def test_a_batch_whose_last_interval_ends_on_the_border_stays_in_its_slot() -> None:
-    assert slots.quantities(batch([1, 2]), BORDER - 2 * SECOND) == {(0, SLOT): 3}
+    assert cells_of(batch([1, 2]), BORDER - 2 * SECOND) == {(0, SLOT): 3}
 
 
 def test_a_column_that_was_not_measured_is_absent_and_not_zero() -> None:
     one = batch([None, None], [0, 0])
-    assert slots.quantities(one, NOW) == {(1, SLOT): 0}
-    assert set(slots.quantities(one, BORDER - SECOND)) == {(1, SLOT), (1, SLOT + 1)}
+    assert cells_of(one, NOW) == {(1, SLOT): 0}
+    assert set(cells_of(one, BORDER - SECOND)) == {(1, SLOT), (1, SLOT + 1)}
 
 
 def test_a_batch_of_no_intervals_is_in_no_slot() -> None:
-    assert slots.quantities(batch([], []), NOW) == {}
-    assert slots.quantities(batch([]), BORDER) == {}
+    assert cells_of(batch([], []), NOW) == {}
+    assert cells_of(batch([]), BORDER) == {}
 
 
 @pytest.mark.parametrize("position", [0, 1])
@@ -111,12 +121,12 @@ def test_a_cell_that_reaches_back_is_shared_over_the_time_that_it_covers(positio
     column[position] = 400
     one = batch(column, reaches=(Reach(cell=position, nanoseconds=3 * SECOND),))
     start = BORDER - position * SECOND
-    assert slots.quantities(one, start) == {(0, SLOT): 300, (0, SLOT + 1): 100}
+    assert cells_of(one, start) == {(0, SLOT): 300, (0, SLOT + 1): 100}
 
 
 def test_a_reach_concerns_its_own_cell_only() -> None:
     one = batch([5, 5], [7, 9], reaches=(Reach(cell=2, nanoseconds=SECOND),))
-    assert slots.quantities(one, BORDER) == {
+    assert cells_of(one, BORDER) == {
         (0, SLOT + 1): 10,
         (1, SLOT): 3,
         (1, SLOT + 1): 4 + 9,

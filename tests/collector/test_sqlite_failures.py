@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import DRAM, PACKAGE, SLOT, entry, intensity
+from builders import CORE, DRAM, PACKAGE, RECEIVE, SLOT, apply, entry, intensity, used
 from wattgram.readings import HostFacts
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.ledger import LedgerError, Tally
@@ -34,7 +34,8 @@ def ledger(path: Path) -> Iterable[SqliteLedger]:
     with closing(SqliteLedger(path, busy_seconds=0.01)) as opened:
         opened.enrol("agent-1", HostFacts(host="alpha"))
         opened.open_session(1, "session-1", 1)
-        opened.apply([entry(1, {(PACKAGE, SLOT): 5}, factor=FRANCE, tallies={READINGS: 1})])
+        assert opened.series_keys(1, [PACKAGE, DRAM]) == (1, 2)
+        apply(opened, [entry(1, {(PACKAGE, SLOT): 5}, factor=FRANCE, tallies={READINGS: 1})])
         yield opened
 
 
@@ -74,7 +75,7 @@ NEW = [
 ]
 
 
-@pytest.mark.parametrize("table", [*TABLES[:-1], "(lock)"])
+@pytest.mark.parametrize("table", [*TABLES[1:-1], "(lock)"])
 def test_a_failure_in_the_middle_leaves_nothing_half_applied(
     ledger: SqliteLedger, path: Path, table: str
 ) -> None:
@@ -83,15 +84,28 @@ def test_a_failure_in_the_middle_leaves_nothing_half_applied(
     with locked(path) if table == "(lock)" else refusing_writes_to(table, path):
         for _ in range(2):
             with pytest.raises(LedgerError, match=r"locked|no room"):
-                ledger.apply(NEW)
+                apply(ledger, NEW)
         assert ledger.totals() == totals
     assert dump(path) == before
-    assert [(one.is_new, one.missing) for one in ledger.apply(NEW)] == [(True, 0), (True, 1)]
+    assert [(one.is_new, one.missing) for one in apply(ledger, NEW)] == [(True, 0), (True, 1)]
     with closing(SqliteLedger(path)) as again:
         found = again.totals()[1]
-    assert found.usage == {PACKAGE: 5 + 7 + 11, DRAM: 3}
+    assert used(found) == {PACKAGE: 5 + 7 + 11, DRAM: 3}
     assert found.postings == {(Account.HOST, FRANCE): 5 + 11, (Account.HOST, GERMANY): 10}
     assert found.tallies == {READINGS: 4, (Tally.MISSING_BATCHES, ""): 1}
+
+
+def test_series_that_cannot_be_written_have_no_keys_and_get_them_later(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    before = dump(path)
+    with refusing_writes_to("series", path), pytest.raises(LedgerError, match="no room"):
+        ledger.series_keys(1, [CORE, RECEIVE])
+    assert dump(path) == before
+    keys = ledger.series_keys(1, [CORE, PACKAGE, RECEIVE])
+    assert len(set(keys)) == 3
+    with closing(SqliteLedger(path)) as again:
+        assert again.series_keys(1, [CORE, PACKAGE, RECEIVE]) == keys
 
 
 @pytest.mark.parametrize(
@@ -112,7 +126,7 @@ def test_what_cannot_be_written_is_a_ledger_error_and_works_later(
 
 def test_a_repetition_needs_no_storage(ledger: SqliteLedger, path: Path) -> None:
     with locked(path):
-        (outcome,) = ledger.apply([entry(1, {(PACKAGE, SLOT): 5})])
+        (outcome,) = apply(ledger, [entry(1, {(PACKAGE, SLOT): 5})])
     assert not outcome.is_new
 
 
@@ -123,10 +137,10 @@ def test_years_of_a_large_host_are_summed_exactly(ledger: SqliteLedger, path: Pa
     """A sum past 64 bits is an error to SQLite; the collector would never start again."""
     big = INTEGER_MAX - 3
     usage = {(PACKAGE, SLOT + number): big for number in range(1, 6)}
-    ledger.apply([entry(2, usage, factor=FRANCE)])
+    apply(ledger, [entry(2, usage, factor=FRANCE)])
     with closing(SqliteLedger(path)) as again:
         found = again.totals()[1]
-    assert found.usage == {PACKAGE: 5 * big + 5}
+    assert used(found) == {PACKAGE: 5 * big + 5}
     assert found.postings == {(Account.HOST, FRANCE): 5 * big + 5}
 
 
@@ -138,14 +152,14 @@ def test_an_absurd_quantity_stays_an_integer_and_stops_nobody(
     for sequence, factor in ((2, 1), (3, 2), (4, 1)):
         absurd = {(Tally.GAP_NANOSECONDS, "suspended"): factor * much + 1}
         usage = {(PACKAGE, SLOT): factor * much, (PACKAGE, SLOT + sequence): 1 << 64}
-        ledger.apply([entry(sequence, usage, tallies=absurd)])
+        apply(ledger, [entry(sequence, usage, tallies=absurd)])
         rows = dump(path)
         for table in ("usage", "postings", "tallies"):
             assert all(isinstance(row[-1], int) for row in rows[table])
-    ledger.apply([entry(5, {(DRAM, SLOT): 1}, factor=FRANCE)])
+    apply(ledger, [entry(5, {(DRAM, SLOT): 1}, factor=FRANCE)])
     with closing(SqliteLedger(path)) as again:
         found = again.totals()[1]
-    assert found.usage == {PACKAGE: 4 * INTEGER_MAX, DRAM: 1}
+    assert used(found) == {PACKAGE: 4 * INTEGER_MAX, DRAM: 1}
     assert found.postings == {(Account.HOST, None): 4 * INTEGER_MAX, (Account.HOST, FRANCE): 6}
     assert found.tallies[Tally.GAP_NANOSECONDS, "suspended"] == INTEGER_MAX
 
@@ -193,13 +207,13 @@ APPLIES_FOR_EVER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from builders import PACKAGE, SLOT, entry, intensity
+from builders import PACKAGE, SLOT, apply, entry, intensity
 from wattgram_collector.ledger import Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger
 ledger = SqliteLedger(Path(sys.argv[1]))
 applied = ledger.open_session(1, "session-1", 1)
 while True:
-    ledger.apply([
+    apply(ledger, [
         entry(n, {(PACKAGE, SLOT + n % 5): n}, factor=intensity("FR", str(n % 7)),
               tallies={(Tally.READINGS, ""): 1})
         for n in range(applied + 1, applied + 4)
@@ -229,6 +243,6 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(
             found = again.totals()[1]
         assert applied >= printed
         assert (applied - 1) % 3 == 0
-        assert found.usage == {PACKAGE: 5 + sum(range(2, applied + 1))}
-        assert sum(found.postings.values()) == found.usage[PACKAGE]
+        assert used(found) == {PACKAGE: 5 + sum(range(2, applied + 1))}
+        assert sum(found.postings.values()) == used(found)[PACKAGE]
         assert found.tallies == {READINGS: applied}

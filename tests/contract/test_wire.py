@@ -95,7 +95,7 @@ def test_an_absent_cell_costs_one_bit_and_a_whole_batch_none() -> None:
     whole = wire.encode_batch(batch(columns=([1, 2, 3], [4, 5, 6])))
 
     assert absent.absent == bytes([0b011010])
-    assert list(absent.value_deltas) == [1, 2, 6]
+    assert list(absent.value_deltas) == [1, 2, 3]  # 1, 3, 6: one chain over all columns
     assert pb.AgentMessage.FromString(whole).batch.absent == b""
 
 
@@ -184,7 +184,7 @@ def test_a_batch_without_absent_cells_has_a_value_for_each(surplus: list[int]) -
         message.batch.absent = b""
         message.batch.value_deltas[:] = surplus
 
-    with pytest.raises(WireError, match=f"{len(surplus)} values for 6 cells"):
+    with pytest.raises(WireError, match=f"{len(surplus)} values and 0 absent for 6 cells"):
         decode_agent_message(spoilt(spoil), {7: TABLE})
 
 

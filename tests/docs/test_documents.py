@@ -43,8 +43,8 @@ def test_the_page_of_metrics_is_made_from_the_table(golden: Golden) -> None:
         lines.append(f"| {name} | {family.type} | {labels} | {family.help} |")
     lines += [
         "",
-        "The collector's own: `wattgram_build_info`, `wattgram_ingest_*`, `wattgram_ledger_*`, and",
-        "its process's (`process_*`, `python_info`).",
+        "The collector's own: `wattgram_build_info`, `wattgram_ingest_*`, `wattgram_ledger_*`,",
+        "and its process's (`process_*`, `python_info`).",
         "",
         "A counter to which something is added for the first time is shown as 0 for",
         "`exposition.zero_seconds`, so that a scrape sees it start. A late agent loses its gauges",
@@ -59,9 +59,9 @@ def test_the_page_of_settings_is_made_from_the_dataclasses(golden: Golden) -> No
         "# Configuration",
         "",
         "Made from the two `config.py` by `make docs`. TOML; `print-config` prints the effective",
-        "configuration with comments, `check-config` says what is wrong with a file. A variable such",
-        "as `WATTGRAM_AGENT__SAMPLING__INTERVAL_SECONDS` overrides the file. An unknown key is an",
-        "error, exit code 2.",
+        "configuration with comments, `check-config` says what is wrong with a file. A variable",
+        "such as `WATTGRAM_AGENT__SAMPLING__INTERVAL_SECONDS` overrides the file. An unknown key",
+        "is an error, exit code 2.",
     ]
     for title, config in (("Agent", AgentConfig()), ("Collector", CollectorConfig())):
         lines += ["", f"## {title}", "", "| key | default | meaning |", "|---|---|---|"]

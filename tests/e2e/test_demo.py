@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from daemons import free_port, get, wait_until
 from prometheus_client.parser import text_string_to_metric_families
+
+from daemons import free_port, get, wait_until
 
 pytestmark = pytest.mark.servers
 

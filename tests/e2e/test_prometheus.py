@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from daemons import Agent, Collector, Prometheus, running, wait_until
 from fakes import RaplTree
 

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from daemons import wait_until
 from fakes import RaplTree
 
@@ -81,7 +83,7 @@ def test_every_domain_is_exact_over_wraps(tmp_path: Path) -> None:
     assert total == sum(tree.truth[zone] for zone, facts in ZONES.items() if facts[2])
     assert all(
         before["end_unix_nanoseconds"] == after["start_unix_nanoseconds"]
-        for before, after in zip(lines, lines[1:], strict=False)
+        for before, after in pairwise(lines)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from certificates import Certificates, issue
 from daemons import Agent, Collector, running, wait_until
 from fakes import two_socket_tree

@@ -33,21 +33,29 @@ class PostingKey(NamedTuple):
     factor: Intensity | None
 
 
+class Columns:
+    """Which columns of a series table are posted, and where. Made once per table."""
+
+    __slots__ = ("energy", "host", "network")
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        counted = [(index, one.kind) for index, one in enumerate(series) if one.counted]
+        self.energy = [i for i, one in enumerate(series) if one.kind is Kind.ENERGY]
+        self.host = [index for index, kind in counted if kind is Kind.ENERGY]
+        self.network = [index for index, kind in counted if kind is not Kind.ENERGY]
+
+
 def postings(
-    found: SlotQuantities, series: Sequence[Series], zone: str, book: IntensityBook
+    found: SlotQuantities, columns: Columns, zone: str, book: IntensityBook
 ) -> dict[PostingKey, int]:
     """Return the counted energy and the traffic of one batch, priced where a factor is known."""
     posted: dict[PostingKey, int] = {}
-    factors: dict[int, Intensity | None] = {}
-    for (index, slot), quantity in found.items():
-        column = series[index]
-        if not column.counted:
-            continue
-        if slot not in factors:
-            factors[slot] = book.at(zone, slot_start_unix_seconds(slot)) if zone else None
-        account = Account.HOST if column.kind is Kind.ENERGY else Account.NETWORK
-        key = PostingKey(account, slot, factors[slot])
-        posted[key] = posted.get(key, 0) + quantity
+    for slot, row in found.items():
+        factor = book.at(zone, slot_start_unix_seconds(slot)) if zone else None
+        for account, indices in ((Account.HOST, columns.host), (Account.NETWORK, columns.network)):
+            present = [quantity for i in indices if (quantity := row[i]) is not None]
+            if present:
+                posted[PostingKey(account, slot, factor)] = sum(present)
     return posted
 
 

@@ -6,13 +6,13 @@ crosses a border is shared out by time, in integers whose sum is the quantity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wattgram.readings import Batch
 from wattgram.units import ACCOUNTING_SLOT_NANOSECONDS, ACCOUNTING_SLOT_SECONDS
 
-SlotQuantities = dict[tuple[int, int], int]
-"""(column, slot) to the quantity of that column in that slot."""
+SlotQuantities = dict[int, Sequence[int | None]]
+"""Slot to one quantity per column of the batch; None where the column has no value in it."""
 
 
 def slot_of(unix_nanoseconds: int) -> int:
@@ -24,24 +24,21 @@ def slot_start_unix_seconds(slot: int) -> int:
 
 
 def quantities(batch: Batch, start_unix_nanoseconds: int) -> SlotQuantities:
-    """Return what each column used in each slot; a column without any value is not in it.
+    """Return what each column used in each slot.
 
     `start_unix_nanoseconds` is when the batch began by the collector's reckoning.
     """
     first = slot_of(start_unix_nanoseconds)
     last = slot_of(start_unix_nanoseconds + batch.duration_nanoseconds - 1)
-    if first == last and not batch.reaches:
-        return {
-            (index, first): sum(present)
-            for index, column in enumerate(batch.columns)
-            if (present := [value for value in column if value is not None])
-        }
-    found: SlotQuantities = {}
+    if first >= last and batch.is_whole:
+        return {first: list(map(sum, batch.columns))} if batch.interval_microseconds else {}  # type: ignore[arg-type]
+    found: dict[int, list[int | None]] = {}
     for index, quantity, start, end in batch.spans():
         begin = start_unix_nanoseconds + start
         for slot, share in split(quantity, begin, start_unix_nanoseconds + end):
-            found[index, slot] = found.get((index, slot), 0) + share
-    return found
+            row = found.setdefault(slot, [None] * len(batch.columns))
+            row[index] = (row[index] or 0) + share
+    return dict(found)
 
 
 def split(quantity: int, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -65,8 +65,9 @@ def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
         for key, added in totals.first_added_unix_nanoseconds.items()
         if added > shown_if_before
     }
-    for series, quantity in totals.usage.items():
-        shown = 0 if series in young else quantity
+    for key, quantity in totals.usage.items():
+        series = totals.series[key]
+        shown = 0 if key in young else quantity
         if series.kind is Kind.RECEIVE:
             _add(page, names.NETWORK_RECEIVE, (host, series.instance), shown)
         elif series.kind is Kind.TRANSMIT:
@@ -80,8 +81,8 @@ def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
                 (host, series.component.value, series.source),
                 joules,
             )
-    for key, quantity in totals.postings.items():
-        _posting(page, agent, key, 0 if key in young else quantity)
+    for posted, quantity in totals.postings.items():
+        _posting(page, agent, posted, 0 if posted in young else quantity)
     _tallies(page, agent)
 
 

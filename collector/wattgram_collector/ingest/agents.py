@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from wattgram.readings import AgentStatus, Batch, Hello, Kind, Quality, SeriesTable, SourceState
+from wattgram.readings import AgentStatus, Batch, Hello, Quality, SourceState
 from wattgram.units import (
     NANOSECONDS_PER_MICROSECOND,
     NANOSECONDS_PER_SECOND,
     mean_power_microwatts,
 )
+from wattgram_collector.ingest.reckoning import Told
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import AgentRecord, AgentTotals, Outcome
 
@@ -58,47 +59,42 @@ class Agent:
         self.clock_offset_nanoseconds = offset
 
     def note(
-        self, batch: Batch, table: SeriesTable, outcome: Outcome, intensity: Intensity | None
+        self, batch: Batch, told: Told, outcome: Outcome, intensity: Intensity | None
     ) -> None:
         """Note a batch that is in the ledger."""
         self.totals.add(outcome)
         self.last_seen_unix_nanoseconds = max(
             self.last_seen_unix_nanoseconds, outcome.entry.received_unix_nanoseconds
         )
-        self.sources = table.sources
+        self.sources = told.table.sources
         self.status = batch.status
         newest = outcome.entry.newest_sample_unix_nanoseconds
         if newest <= self.newest_sample_unix_nanoseconds:
             return
         self.newest_sample_unix_nanoseconds = newest
         self.intensity = intensity
-        self._note_power(batch, table)
+        self._note_power(batch, told)
 
-    def _note_power(self, batch: Batch, table: SeriesTable) -> None:
+    def _note_power(self, batch: Batch, told: Told) -> None:
         """Take the mean power of the intervals in which every counted meter was read."""
-        counted = [
-            (index, series)
-            for index, series in enumerate(table.series)
-            if series.counted and series.kind is Kind.ENERGY
-        ]
-        height = len(batch.interval_microseconds)
-        reached = {divmod(reach.cell, height) for reach in batch.reaches}
-        whole = [
-            position
-            for position in range(height)
-            if all(
-                batch.columns[index][position] is not None and (index, position) not in reached
-                for index, _ in counted
-            )
-        ]
+        counted = [cast("Sequence[int]", batch.columns[index]) for index in told.columns.host]
+        lengths = batch.interval_microseconds
+        energy, elapsed = 0, 0
+        if batch.is_whole:
+            energy, elapsed = sum(map(sum, counted)), sum(lengths)
+        else:
+            reached = {reach.cell % len(lengths) for reach in batch.reaches}
+            for at, (length, row) in enumerate(
+                zip(lengths, zip(*counted, strict=True), strict=False)
+            ):
+                if None not in row and at not in reached:
+                    energy, elapsed = energy + sum(row), elapsed + length
         self.power_microwatts = self.power_quality = None
-        if counted and whole:
-            energy = sum(batch.columns[index][at] or 0 for index, _ in counted for at in whole)
-            elapsed = sum(batch.interval_microseconds[at] for at in whole)
+        if counted and elapsed:
             self.power_microwatts = mean_power_microwatts(
                 energy, elapsed * NANOSECONDS_PER_MICROSECOND
             )
-            qualities = {series.quality for _, series in counted}
+            qualities = {told.table.series[index].quality for index in told.columns.host}
             self.power_quality = next(q for q in _WORST_FIRST if q in qualities)
 
 

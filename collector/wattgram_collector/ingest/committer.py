@@ -40,8 +40,19 @@ class Committer:
         self._news.set()
 
     async def call(self, work: Callable[[], Result]) -> Result:
-        """Run other work on the ledger in its turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Run work on the ledger in its turn, and note whether the ledger works."""
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except LedgerError as error:
+            self.failures += 1
+            if self.is_healthy:
+                LOG.error("ledger_failed reason=%r", str(error))  # noqa: TRY400
+            self.is_healthy = False
+            raise
+        if not self.is_healthy:
+            LOG.info("ledger_works_again")
+        self.is_healthy = True
+        return result
 
     async def run(self) -> None:
         """Commit until cancelled."""
@@ -77,14 +88,7 @@ class Committer:
     async def _apply(self, entries: Sequence[Entry]) -> Sequence[Outcome | None] | None:
         try:
             outcomes = await self.call(lambda: self._ledger.apply(entries))
-        except LedgerError as error:
-            self.failures += 1
-            if self.is_healthy:
-                LOG.error("ledger_failed reason=%r", str(error))  # noqa: TRY400
-            self.is_healthy = False
+        except LedgerError:
             return None
         self.commits += 1
-        if not self.is_healthy:
-            LOG.info("ledger_works_again")
-        self.is_healthy = True
         return outcomes

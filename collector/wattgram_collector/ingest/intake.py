@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 from wattgram.readings import Hello, Limits, Series, SeriesTable
+from wattgram_collector.accounting.emissions import Columns
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
+from wattgram_collector.ingest.reckoning import Told
 from wattgram_collector.intensity import IntensityBook
 from wattgram_collector.ledger import AgentRecord, Ledger
 
 LOG: Final = logging.getLogger("wattgram.ingest")
+_TOLD_MAX: Final = 20_000
 
 
 class Intake:
@@ -39,7 +42,7 @@ class Intake:
         self.undecodable = 0
         self._ledger = ledger
         self._zone_of = zone_of
-        self._interned: dict[Series, Series] = {}
+        self._told: dict[tuple[int, tuple[Series, ...]], Told] = {}
         self._zones_said: set[str] = set()
 
     async def enrol(self, hello: Hello) -> tuple[AgentRecord, int]:
@@ -53,16 +56,18 @@ class Intake:
 
         return await self.committer.call(work)
 
-    def intern(self, table: SeriesTable) -> SeriesTable:
-        """Return the table with series that are the same objects as everywhere else."""
-        series = tuple(self._interned.setdefault(one, one) for one in table.series)
-        return SeriesTable(
-            number=table.number,
-            boot_id=table.boot_id,
-            grid_zone=table.grid_zone,
-            series=series,
-            sources=table.sources,
-        )
+    async def learn(self, agent_key: int, table: SeriesTable) -> Told:
+        """Return a table with the ledger's keys of its series; raises LedgerError."""
+        known = self._told.get((agent_key, table.series))
+        if known is None:
+            keys = await self.committer.call(
+                lambda: self._ledger.series_keys(agent_key, table.series)
+            )
+            known = Told(table, keys, Columns(table.series))
+            while len(self._told) >= _TOLD_MAX:
+                del self._told[next(iter(self._told))]
+            self._told[agent_key, table.series] = known
+        return known._replace(table=table)
 
     def resolve_zone(self, host: str, said: str) -> str:
         """Return the zone to price with; one that no table knows is said once."""

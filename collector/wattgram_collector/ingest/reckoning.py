@@ -6,9 +6,9 @@ Knows the policy of what is believed: clocks, powers, lengths. Knows no stream a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from wattgram.readings import Batch, Hello, Kind, SeriesTable
+from wattgram.readings import Batch, Hello, SeriesTable
 from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
     MICROWATTS_PER_WATT,
@@ -16,8 +16,8 @@ from wattgram.units import (
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
 )
-from wattgram_collector.accounting.emissions import postings
-from wattgram_collector.accounting.slots import quantities
+from wattgram_collector.accounting.emissions import Columns, postings
+from wattgram_collector.accounting.slots import SlotQuantities, quantities
 from wattgram_collector.intensity import IntensityBook
 from wattgram_collector.ledger import Entry, Tally, TallyKey
 
@@ -71,9 +71,17 @@ class AgentClock:
         return batch.start_boottime_nanoseconds + self.unix_minus_boottime_nanoseconds
 
 
+class Told(NamedTuple):
+    """A series table as an agent told it, and what the ledger and the accounts make of it."""
+
+    table: SeriesTable
+    series_keys: tuple[int, ...]
+    columns: Columns
+
+
 def reckon(
     batch: Batch,
-    table: SeriesTable,
+    told: Told,
     *,
     agent_key: int,
     session: str,
@@ -83,12 +91,11 @@ def reckon(
     now_unix_nanoseconds: int,
 ) -> Entry:
     """Return what the ledger is to add for `batch`; raises RefusalError."""
-    start = clock.start_unix_nanoseconds(batch, table)
+    start = clock.start_unix_nanoseconds(batch, told.table)
     end = start + batch.duration_nanoseconds
     _require_plausible_time(batch, start, end, now_unix_nanoseconds)
-    _require_plausible_power(batch, table)
     found = quantities(batch, start)
-    usage = {(table.series[index], slot): quantity for (index, slot), quantity in found.items()}
+    _require_plausible_power(batch, told, found)
     return Entry(
         agent_key=agent_key,
         session=session,
@@ -96,8 +103,13 @@ def reckon(
         received_unix_nanoseconds=now_unix_nanoseconds,
         # What ends later than now is not newer than what ends now, when it comes.
         newest_sample_unix_nanoseconds=min(end, now_unix_nanoseconds),
-        usage=usage,
-        postings=postings(found, table.series, zone, book),
+        usage={
+            (key, slot): quantity
+            for slot, row in found.items()
+            for key, quantity in zip(told.series_keys, row, strict=True)
+            if quantity is not None
+        },
+        postings=postings(found, told.columns, zone, book),
         tallies=_tallies(batch),
     )
 
@@ -130,21 +142,19 @@ def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> Non
         raise RefusalError("too_long", f"{len(batch.columns)} series over {slots} slots")
 
 
-def _require_plausible_power(batch: Batch, table: SeriesTable) -> None:
+def _require_plausible_power(batch: Batch, told: Told, found: SlotQuantities) -> None:
     longest = batch.duration_nanoseconds + sum(reach.nanoseconds for reach in batch.reaches)
     ceiling = POWER_MICROWATTS_MAX * longest // NANOSECONDS_PER_SECOND
-    for series, column in zip(table.series, batch.columns, strict=True):
-        if series.kind is Kind.ENERGY:
-            total = sum(column) if None not in column else sum(v for v in column if v)  # type: ignore[arg-type]
-            if total > ceiling:
-                raise RefusalError(
-                    "implausible_power", f"{series.source} {series.domain}: {total} uJ"
-                )
+    for index in told.columns.energy:
+        total = sum(row[index] or 0 for row in found.values())
+        if total > ceiling:
+            series = told.table.series[index]
+            raise RefusalError("implausible_power", f"{series.source} {series.domain}: {total} uJ")
 
 
 def _tallies(batch: Batch) -> dict[TallyKey, int]:
-    cells = sum(len(column) for column in batch.columns)
-    absent = sum(column.count(None) for column in batch.columns)
+    cells = len(batch.columns) * len(batch.interval_microseconds)
+    absent = 0 if batch.is_whole else sum(column.count(None) for column in batch.columns)
     tallies: dict[TallyKey, int] = {(Tally.READINGS, ""): cells - absent}
     for gap in batch.gaps:
         for key, count in (

@@ -20,8 +20,8 @@ from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import WireError, decode_agent_message, encode_ack
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.intake import Intake
-from wattgram_collector.ingest.reckoning import AgentClock, RefusalError, reckon, refused
-from wattgram_collector.ledger import SEQUENCE_MAX, Entry, Outcome
+from wattgram_collector.ingest.reckoning import AgentClock, RefusalError, Told, reckon, refused
+from wattgram_collector.ledger import SEQUENCE_MAX, Entry, LedgerError, Outcome
 
 LOG: Final = logging.getLogger("wattgram.ingest")
 _TABLES_MAX: Final = 64
@@ -48,6 +48,7 @@ class Stream:
         self._clock = clock
         self._applied = applied
         self._tables: dict[int, SeriesTable] = {}
+        self._told: dict[int, Told] = {}
         self._in_flight = 0
         self._room = asyncio.Event()
         self._refused: list[Refusal] = []
@@ -70,7 +71,9 @@ class Stream:
     async def _read_all(self) -> None:
         window = self._intake.limits.max_unacknowledged_batches
         while (data := await self._context.read()) is not grpc.aio.EOF:
-            self._take(data)
+            table = self._take(data)
+            if table is not None:
+                await self._learn(table)
             while self._in_flight >= window:
                 self._room.clear()
                 await self._room.wait()
@@ -80,23 +83,43 @@ class Stream:
         if self._writing is not None:
             await self._writing
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> SeriesTable | None:
+        """Take one message; a series table is returned, to be learned first."""
         try:
             message = decode_agent_message(data, self._tables)
         except WireError as error:
             self._refuse(error.sequence, "undecodable", str(error))
-            return
+            return None
         match message:
             case SeriesTable():
-                self._tables[message.number] = self._intake.intern(message)
-                while len(self._tables) > _TABLES_MAX:
-                    del self._tables[next(iter(self._tables))]
+                return message
             case Batch(sequence=sequence) if sequence > SEQUENCE_MAX:
                 self._refuse(sequence, "undecodable", "a sequence that no ledger can keep")
             case Batch():
                 self._take_batch(message, len(data))
             case Hello():
                 self._refuse(0, "unexpected", "a second Hello")
+        return None
+
+    async def _learn(self, table: SeriesTable) -> None:
+        key = self._agent.record.key
+        limits = self._intake.limits
+        if len(table.series) > limits.max_series:
+            self._refuse(0, "too_many_series", f"{len(table.series)} series")
+            self._tables[table.number] = table
+            self._told.pop(table.number, None)
+            return
+        try:
+            told = await self._intake.learn(key, table)
+        except LedgerError as error:
+            await abort(self._context, grpc.StatusCode.UNAVAILABLE, f"ledger: {error}")
+        self._tables[table.number], self._told[table.number] = table, told
+        totals = self._agent.totals.series
+        totals.update(zip(told.series_keys, table.series, strict=True))
+        while len(self._tables) > _TABLES_MAX:
+            oldest = next(iter(self._tables))
+            del self._tables[oldest]
+            self._told.pop(oldest, None)
 
     def _take_batch(self, batch: Batch, size: int) -> None:
         limits = self._intake.limits
@@ -107,15 +130,15 @@ class Stream:
         ):
             self._refuse(batch.sequence, "too_large", f"{size} bytes")
             return
-        table = self._tables[batch.series_number]
-        if len(table.series) > limits.max_series:
-            self._refuse(batch.sequence, "too_many_series", f"{len(table.series)} series")
+        told = self._told.get(batch.series_number)
+        if told is None:
+            self._refuse(batch.sequence, "too_many_series", f"{len(batch.columns)} series")
             return
-        zone = self._intake.resolve_zone(self._agent.record.host, table.grid_zone)
+        zone = self._intake.resolve_zone(self._agent.record.host, told.table.grid_zone)
         try:
             entry = reckon(
                 batch,
-                table,
+                told,
                 agent_key=self._agent.record.key,
                 session=self._session,
                 zone=zone,
@@ -126,7 +149,7 @@ class Stream:
         except RefusalError as error:
             self._refuse(batch.sequence, error.reason, str(error))
             return
-        self._submit(entry, lambda outcome: self._note(batch, table, zone, outcome))
+        self._submit(entry, lambda outcome: self._note(batch, told, zone, outcome))
 
     def _refuse(self, sequence: int, reason: str, detail: str) -> None:
         """Answer for good that a batch is not wanted; without a sequence only count it."""
@@ -171,12 +194,12 @@ class Stream:
 
         self._intake.committer.submit(entry, done)
 
-    def _note(self, batch: Batch, table: SeriesTable, zone: str, outcome: Outcome) -> None:
+    def _note(self, batch: Batch, told: Told, zone: str, outcome: Outcome) -> None:
         if outcome.is_new:
             newest = outcome.entry.newest_sample_unix_nanoseconds // NANOSECONDS_PER_SECOND
             intensity = self._intake.book.at(zone, newest) if zone else None
             self._agent.zone = zone
-            self._agent.note(batch, table, outcome, intensity)
+            self._agent.note(batch, told, outcome, intensity)
 
     def _acknowledge(self) -> None:
         """Owe an Ack; several that are owed while one is being written become one."""

@@ -42,7 +42,8 @@ class Entry:
     sequence: int
     received_unix_nanoseconds: int
     newest_sample_unix_nanoseconds: int
-    usage: Mapping[tuple[Series, int], int] = field(default_factory=dict)
+    usage: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(Series key, slot) to quantity; the keys are the ledger's, see `Ledger.series_keys`."""
     postings: Mapping[PostingKey, int] = field(default_factory=dict)
     tallies: Mapping[TallyKey, int] = field(default_factory=dict)
 
@@ -59,7 +60,9 @@ class Outcome(NamedTuple):
 class AgentTotals:
     """Everything ever added for one agent; exact integers."""
 
-    usage: dict[Series, int] = field(default_factory=dict)
+    series: dict[int, Series] = field(default_factory=dict)
+    usage: dict[int, int] = field(default_factory=dict)
+    """By key of `series`."""
     postings: dict[tuple[Account, Intensity | None], int] = field(default_factory=dict)
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     # When a key was first added to, by this process; keys that were read back are older.
@@ -71,15 +74,18 @@ class AgentTotals:
             return
         entry = outcome.entry
         first, now = self.first_added_unix_nanoseconds, entry.received_unix_nanoseconds
+        usage, postings = self.usage, self.postings
         for (series, _), quantity in entry.usage.items():
-            if series not in self.usage:
+            if series not in usage:
+                usage[series] = 0
                 first[series] = now
-            self.usage[series] = self.usage.get(series, 0) + quantity
+            usage[series] += quantity
         for posting, quantity in entry.postings.items():
             key = (posting.account, posting.factor)
-            if key not in self.postings:
+            if key not in postings:
+                postings[key] = 0
                 first[key] = now
-            self.postings[key] = self.postings.get(key, 0) + quantity
+            postings[key] += quantity
         for tally, count in entry.tallies.items():
             self.tallies[tally] = self.tallies.get(tally, 0) + count
         if outcome.missing:
@@ -111,6 +117,9 @@ class Ledger(Protocol):
 
     def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
         """Return the applied sequence of a session; a new one begins before its first."""
+
+    def series_keys(self, agent_key: int, series: Sequence[Series]) -> tuple[int, ...]:
+        """Return a key for each series, made where it is new; entries refer to series by it."""
 
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Add the entries that are new, in one transaction; raises LedgerError if it fails."""

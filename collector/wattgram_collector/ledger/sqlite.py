@@ -6,9 +6,10 @@ lock back and forth with the event loop, which costs more than the rows.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from importlib import resources
 from pathlib import Path
@@ -119,6 +120,19 @@ class SqliteLedger:
 
     # ── entries ──────────────────────────────────────────────────────────────────────────
 
+    def series_keys(self, agent_key: int, series: Sequence[Series]) -> tuple[int, ...]:
+        """See Ledger."""
+        new = [one for one in series if (agent_key, one) not in self._series]
+        if new:
+            found: dict[tuple[int, Series], int] = {}
+            with self._transaction():
+                for one in new:
+                    values = (getattr(one, column) for column in sql.SERIES_COLUMNS)
+                    key = self._database.execute(sql.INSERT_SERIES, (agent_key, *values)).lastrowid
+                    found[agent_key, one] = int(key or 0)
+            self._series.update(found)
+        return tuple(self._series[agent_key, one] for one in series)
+
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See Ledger."""
         applied: dict[tuple[int, str], int] = {}
@@ -137,28 +151,29 @@ class SqliteLedger:
         return outcomes
 
     def _write(self, news: Sequence[Outcome], applied: Mapping[tuple[int, str], int]) -> None:
-        new_series: dict[tuple[int, Series], int] = {}
         new_factors: dict[Intensity | None, int] = {}
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            usage, postings, tallies = self._rows(news, new_series, new_factors)
+        with self._transaction():
+            usage, postings, tallies = self._rows(news, new_factors)
             self._add(sql.ADD_USAGE, usage)
             self._add(sql.ADD_POSTINGS, postings)
             self._add(sql.ADD_TALLIES, tallies)
             self._add(sql.MOVE_SESSIONS, sql.session_rows(news, applied))
+        self._factors.update(new_factors)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or none; raises LedgerError for none."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise LedgerError(str(error)) from error
-        self._series.update(new_series)
-        self._factors.update(new_factors)
 
     def _rows(
-        self,
-        news: Sequence[Outcome],
-        new_series: dict[tuple[int, Series], int],
-        new_factors: dict[Intensity | None, int],
+        self, news: Sequence[Outcome], new_factors: dict[Intensity | None, int]
     ) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
         """Add up what the entries say of the same row, so that each row is written once."""
         usage: dict[tuple[int, int], int] = {}
@@ -166,8 +181,7 @@ class SqliteLedger:
         tallies: dict[tuple[int, str, str], int] = {}
         for entry, _, missing in news:
             agent = entry.agent_key
-            for (series, slot), quantity in entry.usage.items():
-                row = (self._series_key(agent, series, new_series), slot)
+            for row, quantity in entry.usage.items():
                 usage[row] = usage.get(row, 0) + quantity
             for (account, slot, factor), quantity in entry.postings.items():
                 posting = (agent, account.value, slot, self._factor_key(factor, new_factors))
@@ -183,14 +197,6 @@ class SqliteLedger:
     def _add(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             self._database.execute(statement, (json.dumps(rows),))
-
-    def _series_key(self, agent: int, series: Series, new: dict[tuple[int, Series], int]) -> int:
-        key = self._series.get((agent, series)) or new.get((agent, series))
-        if key is None:
-            values = (getattr(series, column) for column in sql.SERIES_COLUMNS)
-            key = self._database.execute(sql.INSERT_SERIES, (agent, *values)).lastrowid
-            new[agent, series] = int(key or 0)
-        return int(key or 0)
 
     def _factor_key(self, factor: Intensity | None, new: dict[Intensity | None, int]) -> int:
         key = self._factors.get(factor)
@@ -209,7 +215,8 @@ class SqliteLedger:
         series_of = {key: pair for pair, key in self._series.items()}
         for key, *halves in self._all(sql.SUM_USAGE):
             agent, series = series_of[key]
-            totals[agent].usage[series] = sql.whole(*halves)
+            totals[agent].series[key] = series
+            totals[agent].usage[key] = sql.whole(*halves)
         for agent, account, factor, *halves in self._all(sql.SUM_POSTINGS):
             totals[agent].postings[Account(account), factor_of[factor]] = sql.whole(*halves)
         for agent, name, label, count in self._all(

@@ -461,8 +461,8 @@ class Batch(_message.Message):
 
     @_builtins.property
     def value_deltas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Increments within the intervals, in the unit of the column's kind; each as the difference
-        from the one before in its column. A cell that `absent` names has no entry here.
+        """Increments within the intervals, in the unit of the column's kind, column after column; each
+        as the difference from the one before it. A cell that `absent` names has no entry here.
         """
 
     @_builtins.property
