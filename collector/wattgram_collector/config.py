@@ -58,7 +58,7 @@ class IntensitySettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSettings:
     commit_tick_seconds: float = setting(
-        0.05, "What arrives within this time shares a transaction; acknowledged after it."
+        0.1, "What arrives within this time shares a transaction; acknowledged after it."
     )
 
     def __post_init__(self) -> None:
