@@ -93,14 +93,18 @@ def table(*series: Series, **changes: Any) -> SeriesTable:
 
 
 def batch(*columns: Sequence[int | None], **changes: Any) -> Batch:
-    """One-second intervals that end now, of one series unless columns are given."""
+    """One-second intervals that end now, of one series unless columns are given.
+
+    The time since boot agrees with the wall clock unless it is given.
+    """
     columns = columns or ([1_000_000],)
     count = len(columns[0])
+    start = changes.get("start_unix_nanoseconds", NOW - count * SECOND)
     values = {
         "sequence": 1,
         "series_number": 1,
-        "start_unix_nanoseconds": NOW - count * SECOND,
-        "start_boottime_nanoseconds": BOOTTIME - count * SECOND,
+        "start_unix_nanoseconds": start,
+        "start_boottime_nanoseconds": BOOTTIME - (NOW - start),
         "interval_microseconds": (MICROSECONDS_PER_SECOND,) * count,
         "columns": columns,
     }

@@ -14,6 +14,7 @@ from wattgram_agent.source import HostPaths
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_AGENT"
 SAMPLING_SECONDS_MIN: Final = 0.05
+SAMPLING_SECONDS_MAX: Final = 10.0  # longer, and no power may be held from sample to sample
 BATCH_INTERVALS_MAX: Final = 600
 
 
@@ -29,10 +30,11 @@ class SamplingSettings:
     batch_seconds: float = setting(10.0, "Time between two deliveries.")
 
     def __post_init__(self) -> None:
-        if not SAMPLING_SECONDS_MIN <= self.interval_seconds <= self.batch_seconds:
+        longest = min(SAMPLING_SECONDS_MAX, self.batch_seconds)
+        if not SAMPLING_SECONDS_MIN <= self.interval_seconds <= longest:
             raise ValueError(
-                f"interval_seconds must be {SAMPLING_SECONDS_MIN} to batch_seconds "
-                f"({self.batch_seconds}): {self.interval_seconds}"
+                f"interval_seconds must be {SAMPLING_SECONDS_MIN} to {SAMPLING_SECONDS_MAX}, and "
+                f"at most batch_seconds ({self.batch_seconds}): {self.interval_seconds}"
             )
         if self.batch_seconds > self.interval_seconds * BATCH_INTERVALS_MAX:
             raise ValueError(f"a batch holds at most {BATCH_INTERVALS_MAX} intervals")

@@ -22,6 +22,7 @@ from wattgram_agent.host import Clock, SystemClock, boot_id, facts
 from wattgram_agent.roster import find_sources
 from wattgram_agent.sampler import Sampler
 from wattgram_agent.spool import Spool
+from wattgram_agent.sysfs import read_text
 from wattgram_agent.uplink import DeliveryError, Uplink
 
 LOG: Final = logging.getLogger("wattgram.agent")
@@ -112,8 +113,9 @@ def _greeter(
 def kept_agent_id(state_directory: Path) -> str:
     """Return the identity in the state directory; the first time, make one."""
     path = state_directory / "agent_id"
-    if path.exists():
-        return path.read_text(encoding="utf-8").strip()
+    kept = read_text(path)
+    if kept:
+        return kept
     state_directory.mkdir(parents=True, exist_ok=True)
     agent_id = str(uuid.uuid4())
     path.write_text(agent_id + "\n", encoding="utf-8")

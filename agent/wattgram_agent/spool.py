@@ -162,6 +162,14 @@ class Spool:
                 self._entries.popleft()
             self._remove_idle_segments()
 
+    def discard(self, entry: Entry) -> None:
+        """Drop one batch that cannot be read; its number stays out, and so is counted missing."""
+        with self._lock:
+            if entry in self._entries:
+                self._entries.remove(entry)
+                self.corrupt_records += 1
+            self._remove_idle_segments()
+
     def drop_older_than(self, unix_nanoseconds: int) -> Dropped:
         """Drop batches that ended before."""
         with self._lock:

@@ -126,6 +126,7 @@ class Uplink:
         message = self._spool.read(entry)
         if message is None:
             LOG.error("spool_unreadable sequence=%d", entry.sequence)
+            self._spool.discard(entry)
             return
         if entry.table_number not in tables:
             tables.add(entry.table_number)

@@ -105,14 +105,19 @@ def test_a_wrong_wall_clock_is_corrected_by_the_time_since_boot(offset: int) -> 
 def test_what_was_measured_in_another_boot_cannot_be_corrected() -> None:
     """Its boot-time clock counts from elsewhere; a wrong hour is better than a made-up one."""
     clock = AgentClock.of(hello(wall_unix_nanoseconds=NOW + HOUR), NOW)
-    one = batch(start_unix_nanoseconds=NOW - DAY)
+    one = batch(start_unix_nanoseconds=NOW - DAY, start_boottime_nanoseconds=BOOTTIME)
     assert clock.start_unix_nanoseconds(one, table(boot_id="earlier")) == NOW - DAY
     assert clock.start_unix_nanoseconds(one, table(boot_id=BOOT_ID)) != NOW - DAY
 
 
 def test_a_corrected_batch_is_booked_in_the_slot_of_the_corrected_time() -> None:
     clock = AgentClock.of(hello(wall_unix_nanoseconds=NOW - DAY), NOW)
-    found = reckoned(batch([5], start_unix_nanoseconds=NOW - DAY - SECOND), clock=clock)
+    said = batch(
+        [5],
+        start_unix_nanoseconds=NOW - DAY - SECOND,
+        start_boottime_nanoseconds=BOOTTIME - SECOND,
+    )
+    found = reckoned(said, clock=clock)
     assert found.usage == {(PACKAGE, SLOT): 5}
 
 
@@ -143,6 +148,16 @@ def test_an_old_batch_is_booked_when_it_was_measured_and_not_when_it_came() -> N
     assert found.usage == {(PACKAGE, slot): 5}
     assert found.received_unix_nanoseconds == NOW
     assert found.newest_sample_unix_nanoseconds == NOW - 30 * DAY + SECOND
+
+
+def test_a_batch_from_before_the_clock_was_set_is_placed_by_the_time_since_boot() -> None:
+    """A gateway without a clock of its own boots in 1970, spools, is set, and then connects."""
+    spooled = batch(
+        [5], start_unix_nanoseconds=120 * SECOND, start_boottime_nanoseconds=BOOTTIME - SECOND
+    )
+    found = reckoned(spooled)
+    assert found.usage == {(PACKAGE, SLOT): 5}
+    assert found.newest_sample_unix_nanoseconds == NOW
 
 
 def test_a_batch_from_a_clock_that_runs_ahead_is_not_newer_than_now() -> None:

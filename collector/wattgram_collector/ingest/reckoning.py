@@ -22,6 +22,7 @@ from wattgram_collector.intensity import IntensityBook
 from wattgram_collector.ledger import Entry, Tally, TallyKey
 
 CLOCK_TOLERANCE_NANOSECONDS: Final = 2 * NANOSECONDS_PER_SECOND
+CLOCK_SET_NANOSECONDS: Final = SECONDS_PER_HOUR * NANOSECONDS_PER_SECOND
 FUTURE_NANOSECONDS_MAX: Final = SECONDS_PER_HOUR * NANOSECONDS_PER_SECOND
 AGE_NANOSECONDS_MAX: Final = 400 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 DURATION_NANOSECONDS_MAX: Final = 40 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
@@ -62,13 +63,16 @@ class AgentClock:
         """Return when a batch began by our clock.
 
         An agent whose wall clock is wrong is corrected by its boot-time clock, which nobody
-        sets; what it measured in an earlier boot can only be taken at its word.
+        sets. So is a batch from before the clock was set, as on a gateway that boots without
+        one: it disagrees by hours. What was measured in an earlier boot can only be taken at
+        its word.
         """
-        if abs(self.offset_nanoseconds) <= CLOCK_TOLERANCE_NANOSECONDS:
-            return batch.start_unix_nanoseconds
+        said = batch.start_unix_nanoseconds
         if table.boot_id != self.boot_id:
-            return batch.start_unix_nanoseconds
-        return batch.start_boottime_nanoseconds + self.unix_minus_boottime_nanoseconds
+            return said
+        counted = batch.start_boottime_nanoseconds + self.unix_minus_boottime_nanoseconds
+        is_right_now = abs(self.offset_nanoseconds) <= CLOCK_TOLERANCE_NANOSECONDS
+        return said if is_right_now and abs(counted - said) < CLOCK_SET_NANOSECONDS else counted
 
 
 class Told(NamedTuple):
