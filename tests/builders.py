@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wattgram.handshake import Hello, HostFacts
 from wattgram.readings import (
     AgentStatus,
     Batch,
     Component,
     Gap,
-    Hello,
-    HostFacts,
     Kind,
     Quality,
     Series,

@@ -13,7 +13,8 @@ import grpc
 import grpc.aio
 
 from builders import hello, table
-from wattgram.readings import Ack, Hello, HostFacts, Refusal, Series, SeriesTable, Welcome
+from wattgram.handshake import Ack, Hello, HostFacts, Refusal, Welcome
+from wattgram.readings import Series, SeriesTable
 from wattgram.wire import (
     DELIVER_METHOD,
     decode_collector_message,

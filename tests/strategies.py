@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from wattgram.handshake import Ack, Hello, HostFacts, Limits, Refusal, Welcome
 from wattgram.readings import (
     QUANTITY_MAX,
-    Ack,
     AgentStatus,
     Batch,
     Component,
     Gap,
-    Hello,
-    HostFacts,
     Kind,
-    Limits,
     Quality,
     Reach,
-    Refusal,
     Series,
     SeriesTable,
     SourceState,
     State,
-    Welcome,
 )
 from wattgram.wire import encode_batch, encode_hello, encode_series
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from wattgram.handshake import Hello
 from wattgram.notify import notify_systemd
-from wattgram.readings import Hello
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent import __version__
 from wattgram_agent.config import AgentConfig

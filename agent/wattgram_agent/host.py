@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Final, Protocol
 
-from wattgram.readings import HostFacts
+from wattgram.handshake import HostFacts
 from wattgram_agent.source import HostPaths
 from wattgram_agent.sysfs import read_text
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import grpc
 import grpc.aio
 
-from wattgram.readings import Ack, Hello, Welcome
+from wattgram.handshake import Ack, Hello, Welcome
 from wattgram.units import MILLISECONDS_PER_SECOND
 from wattgram.wire import (
     DELIVER_METHOD,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wattgram.readings import Limits
+from wattgram.handshake import Limits
 from wattgram.settings import LogSettings, is_loopback, load, require_address, setting
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"

@@ -12,24 +12,19 @@ from typing import Final, cast
 
 from google.protobuf.message import DecodeError
 
+from wattgram.handshake import Ack, Hello, HostFacts, Limits, Refusal, Welcome
 from wattgram.readings import (
-    Ack,
     AgentStatus,
     Batch,
     Component,
     Gap,
-    Hello,
-    HostFacts,
     Kind,
-    Limits,
     Quality,
     Reach,
-    Refusal,
     Series,
     SeriesTable,
     SourceState,
     State,
-    Welcome,
 )
 from wattgram.v1 import telemetry_pb2 as pb
 

@@ -272,10 +272,13 @@ def test_a_stat_that_may_not_be_read_is_permission_denied() -> None:
     assert model.state_of(PermissionError()) is State.PERMISSION_DENIED
 
 
-def test_closing_may_be_repeated(host: Host) -> None:
+def test_closing_ends_nothing_that_another_needs(host: Host) -> None:
     source = model.discover(host.paths)
     source.close()
     source.close()
+
+    assert source.sample() == []
+    assert model.discover(host.paths).zones() == source.zones()
 
 
 @given(previous=times, current=times)

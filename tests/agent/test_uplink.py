@@ -10,7 +10,8 @@ import grpc.aio
 import pytest
 
 from spooling import fill, open_spool, segments, sequences
-from wattgram.readings import Ack, Batch, Hello, HostFacts, Limits, SeriesTable, Welcome
+from wattgram.handshake import Ack, Hello, HostFacts, Limits, Welcome
+from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import (
     DELIVER_METHOD,
     decode_agent_message,

@@ -18,7 +18,7 @@ import grpc.aio
 import wire_cost
 
 from daemons import Collector, free_port, wait_until
-from wattgram.readings import Hello, HostFacts
+from wattgram.handshake import Hello, HostFacts
 from wattgram.wire import (
     DELIVER_METHOD,
     decode_collector_message,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOW, apply, entry
-from wattgram.readings import HostFacts
+from wattgram.handshake import HostFacts
 from wattgram_collector.__main__ import main
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.ledger.sqlite import SqliteLedger

@@ -11,7 +11,7 @@ import pytest
 
 from builders import PACKAGE, SLOT, entry, used
 from collector_fakes import TroubledLedger
-from wattgram.readings import HostFacts
+from wattgram.handshake import HostFacts
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ledger import Outcome
 

@@ -30,7 +30,8 @@ from builders import (
     small_fleet,
     table,
 )
-from wattgram.readings import HostFacts, SourceState, State
+from wattgram.handshake import HostFacts
+from wattgram.readings import SourceState, State
 from wattgram_collector.exposition import families as names
 from wattgram_collector.exposition.families import Family, Type
 from wattgram_collector.exposition.metrics import collect

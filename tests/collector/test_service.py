@@ -15,7 +15,8 @@ import pytest
 
 from builders import CORE, NOW, PACKAGE, SECOND, batch, hello, table, used
 from collector_fakes import calling, configured, connected
-from wattgram.readings import Batch, Reach, Refusal
+from wattgram.handshake import Refusal
+from wattgram.readings import Batch, Reach
 from wattgram.wire import encode_batch, encode_hello, encode_series
 from wattgram_collector.config import LedgerSettings, LimitSettings
 from wattgram_collector.daemon import serving

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from builders import CORE, DRAM, PACKAGE, RECEIVE, SLOT, apply, entry, intensity, used
-from wattgram.readings import HostFacts
+from wattgram.handshake import HostFacts
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.ledger import LedgerError, Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger

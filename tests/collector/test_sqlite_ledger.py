@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from builders import CORE, NOW, PACKAGE, RECEIVE, SLOT, apply, entry, intensity, used
 from collector_strategies import Delivery, deliveries, labels
-from wattgram.readings import HostFacts, Series
+from wattgram.handshake import HostFacts
+from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.ledger import AgentTotals, Entry, Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from builders import NOW, PACKAGE, RECEIVE, SECOND, batch, record, reported, small_fleet, table
 from collector_fakes import TroubledLedger, calling, configured
-from wattgram.readings import HostFacts
+from wattgram.handshake import HostFacts
 from wattgram.wire import encode_batch
 from wattgram_collector.daemon import serving
 from wattgram_collector.exposition import page

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import strategies
+from wattgram.handshake import Hello, HostFacts
 from wattgram.readings import (
     LABEL_LENGTH_MAX,
     QUANTITY_MAX,
     Batch,
     Gap,
-    Hello,
-    HostFacts,
     Kind,
     Quality,
     Reach,

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 
 import strategies
 from wattgram import wire
-from wattgram.readings import (
-    QUANTITY_MAX,
-    Ack,
-    Batch,
-    Hello,
-    Kind,
-    Reach,
-    Series,
-    SeriesTable,
-    State,
-    Welcome,
-)
+from wattgram.handshake import Ack, Hello, Welcome
+from wattgram.readings import QUANTITY_MAX, Batch, Kind, Reach, Series, SeriesTable, State
 from wattgram.v1 import telemetry_pb2 as pb
 from wattgram.wire import WireError, decode_agent_message, decode_collector_message
 

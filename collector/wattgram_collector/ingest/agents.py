@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from wattgram.readings import AgentStatus, Batch, Hello, Quality, SourceState
+from wattgram.handshake import Hello
+from wattgram.readings import AgentStatus, Batch, Quality, SourceState
 from wattgram.units import (
     NANOSECONDS_PER_MICROSECOND,
     NANOSECONDS_PER_SECOND,

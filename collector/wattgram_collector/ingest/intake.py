@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from wattgram.readings import Hello, Limits, Series, SeriesTable
+from wattgram.handshake import Hello, Limits
+from wattgram.readings import Series, SeriesTable
 from wattgram_collector.accounting.emissions import Columns
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from wattgram.readings import Batch, Hello, SeriesTable
+from wattgram.handshake import Hello
+from wattgram.readings import Batch, SeriesTable
 from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
     MICROWATTS_PER_WATT,

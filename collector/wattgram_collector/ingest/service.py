@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from wattgram.readings import Hello, Welcome
+from wattgram.handshake import Hello, Welcome
 from wattgram.wire import (
     DELIVER_METHOD,
     PROTOCOL_VERSION,

@@ -15,7 +15,8 @@ from typing import Any, Final, NoReturn
 import grpc
 import grpc.aio
 
-from wattgram.readings import Ack, Batch, Hello, Refusal, SeriesTable
+from wattgram.handshake import Ack, Hello, Refusal
+from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import WireError, decode_agent_message, encode_ack
 from wattgram_collector.ingest.agents import Agent

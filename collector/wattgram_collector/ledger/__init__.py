@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
-from wattgram.readings import HostFacts, Series
+from wattgram.handshake import HostFacts
+from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account, PostingKey
 from wattgram_collector.intensity import Intensity
 

@@ -15,7 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from wattgram.readings import HostFacts, Series
+from wattgram.handshake import HostFacts
+from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import (

@@ -1,0 +1,81 @@
+"""What agent and collector say to each other beside readings: who, how much, how far.
+
+Values only, each with its invariants in the constructor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattgram.readings import require_label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """What the agent says of its host."""
+
+    host: str
+    os: str = ""
+    arch: str = ""
+    device_class: str = ""
+    site: str = ""
+    virtualization: str = ""
+    cpu_model: str = ""
+
+    def __post_init__(self) -> None:
+        require_label("host", self.host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """Who connects, what it holds, and what its clocks say."""
+
+    agent_id: str
+    session: str
+    boot_id: str
+    agent_version: str
+    first_sequence: int
+    wall_unix_nanoseconds: int
+    boottime_nanoseconds: int
+    batch_interval_nanoseconds: int
+    facts: HostFacts
+    config_digest: str = ""
+    protocol_version: int = 1
+
+    def __post_init__(self) -> None:
+        require_label("agent_id", self.agent_id)
+        require_label("session", self.session)
+        if self.batch_interval_nanoseconds <= 0:
+            raise ValueError(f"batch interval of {self.batch_interval_nanoseconds} ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the collector accepts of one agent."""
+
+    max_batch_bytes: int = 256 * 1024
+    max_series: int = 2_000
+    max_intervals: int = 1_000
+    max_unacknowledged_batches: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    applied_sequence: int
+    wall_unix_nanoseconds: int
+    limits: Limits
+    protocol_version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    sequence: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    applied_sequence: int
+    wall_unix_nanoseconds: int
+    refused: tuple[Refusal, ...] = ()
+    pause_milliseconds: int = 0
