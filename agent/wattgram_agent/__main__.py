@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wattgram import logs
+from wattgram.lock import only_one
 from wattgram.settings import SettingsError, dump
 from wattgram_agent import __version__, doctor, readout
 from wattgram_agent.config import AgentConfig, load_config
@@ -49,7 +50,8 @@ def _run(config: AgentConfig, _: argparse.Namespace) -> int:
 
     from wattgram_agent.daemon import run
 
-    asyncio.run(run(config))
+    with only_one(config.state_directory):
+        asyncio.run(run(config))
     return 0
 
 
@@ -105,6 +107,13 @@ def _config(options: argparse.Namespace) -> AgentConfig:
     return dataclasses.replace(config, sampling=sampling)
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wattgram-agent", description="Measure what this host uses, and deliver it."
@@ -130,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--json", action="store_true", help="one JSON object per interval")
     sample.add_argument("--interval", type=float, metavar="SECONDS", help="length of an interval")
     sample.add_argument(
-        "--count", type=int, default=1, metavar="N", help="how many intervals; 0: until stopped"
+        "--count", type=_count, default=1, metavar="N", help="how many intervals; 0: until stopped"
     )
     diagnosis = command("doctor", _doctor, "Say what can be measured here, and what would help.")
     diagnosis.add_argument("--json", action="store_true", help="as JSON")

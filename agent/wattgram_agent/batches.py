@@ -7,6 +7,7 @@ was unreadable, or the agent was not running) keeps its true length as a reach.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from wattgram.readings import AgentStatus, Batch, Gap, Reach, SeriesTable
@@ -97,6 +98,23 @@ class BatchBuilder:
         self._reaches = []
         self._gaps = {}
         return batch
+
+
+def without_first_interval(batch: Batch) -> Batch:
+    """Return the batch without what began before the end of its first interval: a gap instead."""
+    height = len(batch.interval_microseconds)
+    edges = batch.edges_nanoseconds()
+    spanning = {r.cell for r in batch.reaches if edges[r.cell % height] - r.nanoseconds < edges[1]}
+    columns = tuple(
+        [
+            None if position == 0 or index * height + position in spanning else value
+            for position, value in enumerate(column)
+        ]
+        for index, column in enumerate(batch.columns)
+    )
+    gap = Gap(source="spool", reason="checkpoint_stale", duration_nanoseconds=edges[1])
+    reaches = tuple(r for r in batch.reaches if r.cell % height and r.cell not in spanning)
+    return replace(batch, columns=columns, reaches=reaches, gaps=(*batch.gaps, gap))
 
 
 def whole_microseconds(nanoseconds: int) -> int:

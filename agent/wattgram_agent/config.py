@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from wattgram.readings import require_label
 from wattgram.settings import LogSettings, dump, is_loopback, load, require_address, setting
 from wattgram.units import BYTES_PER_MEBIBYTE, SECONDS_PER_DAY
 from wattgram_agent.source import HostPaths
@@ -117,6 +118,9 @@ class AgentConfig:
     log: LogSettings = field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:
+        for name in ("host", "agent_id", "grid_zone"):
+            if getattr(self, name):
+                require_label(name, getattr(self, name))
         if self.tls.ca_file is None and not is_loopback(self.collector.address):
             raise ValueError(
                 f"collector.address {self.collector.address} is not on this host: "

@@ -64,9 +64,9 @@ def energy_increase(
 
 
 def traffic_increase(previous: int, current: int) -> Increase | Lost:
-    """Return the bytes that passed. A counter that fell is a new interface: it began at zero."""
+    """Return the bytes that passed. A counter that fell is another one, or slipped."""
     if current < previous:
-        return Increase(current, wrapped=True)
+        return Lost("counter_reset", f"{previous} fell to {current}")
     return Increase(current - previous)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from wattgram.handshake import Hello
 from wattgram.notify import notify_systemd
+from wattgram.readings import LABEL_LENGTH_MAX
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent import __version__
 from wattgram_agent.config import AgentConfig
@@ -22,7 +23,7 @@ from wattgram_agent.host import Clock, SystemClock, boot_id, facts
 from wattgram_agent.roster import find_sources
 from wattgram_agent.sampler import Sampler
 from wattgram_agent.spool import Spool
-from wattgram_agent.sysfs import read_text
+from wattgram_agent.sysfs import read_text, write_durably
 from wattgram_agent.uplink import DeliveryError, Uplink
 
 LOG: Final = logging.getLogger("wattgram.agent")
@@ -114,9 +115,9 @@ def kept_agent_id(state_directory: Path) -> str:
     """Return the identity in the state directory; the first time, make one."""
     path = state_directory / "agent_id"
     kept = read_text(path)
-    if kept:
+    if kept and kept.isprintable() and len(kept) <= LABEL_LENGTH_MAX:
         return kept
     state_directory.mkdir(parents=True, exist_ok=True)
     agent_id = str(uuid.uuid4())
-    path.write_text(agent_id + "\n", encoding="utf-8")
+    write_durably(path, agent_id + "\n")
     return agent_id

@@ -23,7 +23,7 @@ from wattgram_agent.counters import (
 from wattgram_agent.source import FailedSample, GaugeSample, Point, Sample
 
 # A power that was seen once says nothing about what happened a while later.
-GAUGE_HOLD_NANOSECONDS: Final = 10 * NANOSECONDS_PER_SECOND
+GAUGE_HOLD_NANOSECONDS: Final = 15 * NANOSECONDS_PER_SECOND
 
 
 class Register(NamedTuple):

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from wattgram.readings import AgentStatus, Gap, SeriesTable
+from wattgram.readings import AgentStatus, Gap, Kind, SeriesTable
 from wattgram.units import NANOSECONDS_PER_MICROSECOND, NANOSECONDS_PER_SECOND
-from wattgram_agent.batches import BatchBuilder
+from wattgram_agent.batches import BatchBuilder, without_first_interval
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.host import Clock, resident_memory_bytes
 from wattgram_agent.meter import Meter
 from wattgram_agent.roster import Roster
+from wattgram_agent.source import Point
 from wattgram_agent.spool import Dropped, Spool
 
 LOG: Final = logging.getLogger("wattgram.sampler")
@@ -48,6 +49,7 @@ class Sampler:
         self._roster = find_sources()
         self._slept = self._suspended_nanoseconds()
         self._disk_failed = False
+        self._is_first_batch = True
         self._table = self._next_table()
         checkpoint = spool.checkpoint()
         now = clock.boottime_nanoseconds()
@@ -65,6 +67,7 @@ class Sampler:
         self._pending_gaps: list[Gap] = []
         if spool.corrupt_records:
             LOG.warning("spool_records_corrupt count=%d", spool.corrupt_records)
+        self._note_dropped(spool.lost_to_rot, "spool_corrupt")
 
     @property
     def roster(self) -> Roster:
@@ -91,6 +94,9 @@ class Sampler:
             return
         unix_minus_boottime = self._clock.unix_nanoseconds() - self._clock.boottime_nanoseconds()
         batch = self._builder.take(self._spool.next_sequence, unix_minus_boottime, self._status())
+        if self._is_first_batch and self._spool.checkpoint_is_stale:
+            batch = without_first_interval(batch)
+        self._is_first_batch = False
         try:
             dropped = self._spool.append(batch, self._table, self._meter.registers)
         except OSError as error:
@@ -111,6 +117,11 @@ class Sampler:
         if (roster.series(), roster.findings) == (self._roster.series(), self._roster.findings):
             roster.close()
             return
+        if not self._energy_points() <= {d.zone.point for d in roster.decisions}:
+            # A meter that is gone just now is a gap. Without it another would be counted in its
+            # place, and its register forgotten.
+            roster.close()
+            return
         self.close_batch()
         for finding in roster.findings:
             if finding not in self._roster.findings:
@@ -125,6 +136,13 @@ class Sampler:
             if self._builder
             else None
         )
+
+    def _energy_points(self) -> set[Point]:
+        return {
+            point
+            for point, series in self._roster.series().items()
+            if series.kind is Kind.ENERGY and series.counted and series.source != "model"
+        }
 
     def run(
         self,
@@ -172,13 +190,13 @@ class Sampler:
             self._spool.last_table_number + 1, self._boot_id, self._config.grid_zone
         )
 
-    def _note_dropped(self, dropped: Dropped) -> None:
+    def _note_dropped(self, dropped: Dropped, reason: str = "spool_full") -> None:
         if dropped.batches:
             LOG.warning("spool_dropped batches=%d", dropped.batches)
             self._pending_gaps.append(
                 Gap(
                     source="spool",
-                    reason="spool_full",
+                    reason=reason,
                     duration_nanoseconds=dropped.duration_nanoseconds,
                     count=dropped.batches,
                 )

@@ -22,10 +22,11 @@ from typing import Final, NamedTuple
 
 from wattgram.readings import Batch, Series, SeriesTable
 from wattgram.wire import WireError, decode_agent_message, encode_batch, encode_series
+from wattgram_agent.batches import without_first_interval
 from wattgram_agent.frames import BATCH, TABLE, Record, frame, parse, parse_all
 from wattgram_agent.meter import Register
 from wattgram_agent.source import Point
-from wattgram_agent.sysfs import read_text
+from wattgram_agent.sysfs import read_text, write_durably
 
 SEGMENT_BYTES: Final = 256 * 1024
 MEMORY_BYTES_MAX: Final = 1024 * 1024
@@ -86,9 +87,14 @@ class Spool:
         self.next_sequence = 1
         self.last_table_number = 0
         self.corrupt_records = 0
-        for number in sorted(int(path.stem) for path in directory.glob("*.segment")):
+        self.lost_to_rot = Dropped()
+        for number in sorted(int(p.stem) for p in directory.glob("*.segment") if p.stem.isdigit()):
             self._scan(number)
         self._first_own_sequence = self.next_sequence
+        self._first_own_table = self.last_table_number + 1
+        self._went_on_from_registers = bool(self._last_checkpoint)
+        self._is_agreed = False
+        self.checkpoint_is_stale = False
         self.session = self._load_session(is_new=self.next_sequence == 1)
 
     def __len__(self) -> int:
@@ -100,8 +106,9 @@ class Spool:
         with self._lock:
             return self._entries[0].sequence if self._entries else self.next_sequence
 
-    def table(self, number: int) -> SeriesTable:
-        return self._tables[number]
+    def table(self, number: int) -> SeriesTable | None:
+        """Return a table that a batch refers to; None when both are gone by now."""
+        return self._tables.get(number)
 
     def after(self, sequence: int) -> list[Entry]:
         """Return the batches that wait with a higher sequence, oldest first."""
@@ -184,11 +191,14 @@ class Spool:
 
         That is a spool whose tail was lost, or which was restored from a backup: its next
         numbers were used before, and batches under them would be taken for repetitions. What
-        this process has measured since gets new numbers.
+        this process has measured since gets new numbers. And the registers that it went on from
+        are older than what was delivered: what its first interval spans was delivered before.
         """
         with self._lock:
-            if applied_sequence < self.next_sequence:
+            is_first, self._is_agreed = not self._is_agreed, True
+            if applied_sequence < (self._first_own_sequence if is_first else self.next_sequence):
                 return
+            self.checkpoint_is_stale = is_first and self._went_on_from_registers
             own = [
                 (message, self._tables[entry.table_number])
                 for entry in self._entries
@@ -201,6 +211,9 @@ class Spool:
                 batch = decode_agent_message(message, {table.number: table})
                 if isinstance(batch, Batch):
                     renumbered = replace(batch, sequence=self.next_sequence)
+                    if self.checkpoint_is_stale and table.number == self._first_own_table:
+                        renumbered = without_first_interval(renumbered)
+                        self._first_own_table = 0
                     with contextlib.suppress(OSError):  # it waits in memory
                         self._append(renumbered, table, self._last_checkpoint)
 
@@ -256,6 +269,8 @@ class Spool:
     def _open_segment(self) -> None:
         self._close_segment()
         self._directory.mkdir(parents=True, exist_ok=True)
+        if not (self._directory / "session").exists():
+            write_durably(self._directory / "session", self.session + "\n")
         number = max([self._segment, *self._sizes])
         if self._sizes.get(number) != 0:  # an empty one is what a full medium left
             number += 1
@@ -324,6 +339,7 @@ class Spool:
         self._last_table = self._tables.get(record.table_number)
         if self._last_table is None:
             self.corrupt_records += 1
+            self.lost_to_rot = self.lost_to_rot.and_also([entry])
             self._last_checkpoint = b""
         else:
             self._last_checkpoint = record.checkpoint
@@ -342,10 +358,12 @@ class Spool:
         path = self._directory / "session"
         if not is_new and (kept := read_text(path)):
             return kept
+        # Under another name the collector would take old batches for new ones.
+        self.corrupt_records += len(self._entries)
+        self.lost_to_rot = self.lost_to_rot.and_also(list(self._entries))
+        self._entries.clear()
         session = str(uuid.uuid4())
-        temporary = path.with_suffix(".new")
-        temporary.write_text(session + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_durably(path, session + "\n")
         return session
 
     def _path(self, number: int) -> Path:

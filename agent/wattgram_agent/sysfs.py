@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 _READ_BYTES: Final = 64
+# A writer that truncates first leaves a file empty for some microseconds: look again.
+_EMPTY_READS_MAX: Final = 100
 
 
 class UnreadableError(Exception):
@@ -24,6 +26,21 @@ def read_text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a small file so that a power cut leaves the old one or the new one, never half."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 class KeptFile:
@@ -69,10 +86,11 @@ class KeptFile:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             status = os.fstat(self._descriptor)
             self._inode = (status.st_dev, status.st_ino)
-        # A writer that truncates first leaves the file empty for an instant: look twice.
-        return os.pread(self._descriptor, _READ_BYTES, 0) or os.pread(
-            self._descriptor, _READ_BYTES, 0
-        )
+        for _ in range(_EMPTY_READS_MAX):
+            text = os.pread(self._descriptor, _READ_BYTES, 0)
+            if text:
+                return text
+        return b""
 
     def _is_in_place(self) -> bool:
         status = os.stat(self._path)

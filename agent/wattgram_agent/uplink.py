@@ -129,8 +129,11 @@ class Uplink:
             self._spool.discard(entry)
             return
         if entry.table_number not in tables:
+            table = self._spool.table(entry.table_number)
+            if table is None:  # dropped meanwhile, for age or for room
+                return
             tables.add(entry.table_number)
-            await call.write(encode_series(self._spool.table(entry.table_number)))
+            await call.write(encode_series(table))
         await call.write(message)
 
     async def _acknowledged(self, call: Stream) -> None:

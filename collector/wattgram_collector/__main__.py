@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wattgram import logs
+from wattgram.lock import only_one
 from wattgram.settings import SettingsError, dump
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector import __version__
@@ -46,7 +47,8 @@ def _run(config: CollectorConfig, _: argparse.Namespace) -> int:
     from wattgram_collector.daemon import StartError, run
 
     try:
-        asyncio.run(run(config))
+        with only_one(config.state_directory):
+            asyncio.run(run(config))
     except StartError as error:
         print(f"wattgram-collector: {error}", file=sys.stderr)
         return EXIT_FAILURE

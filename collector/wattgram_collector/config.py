@@ -28,10 +28,10 @@ class GrpcSettings:
             raise ValueError("certificate_file and key_file go together")
         if self.client_ca_file and self.certificate_file is None:
             raise ValueError("client_ca_file needs certificate_file")
-        if self.certificate_file is None and not is_loopback(self.address):
+        if self.client_ca_file is None and not is_loopback(self.address):
             raise ValueError(
-                f"address {self.address} is not on this host: set certificate_file and "
-                "key_file (plaintext is for loopback only)"
+                f"address {self.address} is not on this host: set certificate_file, key_file and "
+                "client_ca_file, which vouches for agents (plaintext is for loopback only)"
             )
 
 

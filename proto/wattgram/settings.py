@@ -24,6 +24,9 @@ Settings = TypeVar("Settings")
 _NAMES: Final = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 
 
+PORT_MAX: Final = 65_535
+
+
 class SettingsError(ValueError):
     """A configuration that cannot be used; the text names the key and where it was set."""
 
@@ -78,7 +81,7 @@ def is_loopback(address: str) -> bool:
 def require_address(name: str, address: str) -> None:
     """Raise ValueError unless `address` is host:port."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
         raise ValueError(f"{name} must be host:port: {address!r}")
 
 

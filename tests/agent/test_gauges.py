@@ -33,16 +33,16 @@ def test_the_first_average_stands_for_the_time_since_the_beat_before(bench: Benc
     assert bench.spans(1, power(30, averaged=True)) == [(30 * WATT, 0, 1)]
 
 
-def test_a_power_is_held_for_ten_seconds_and_no_longer(bench: Bench) -> None:
+def test_a_power_is_held_for_fifteen_seconds_and_no_longer(bench: Bench) -> None:
     bench.at(0, power(10))
 
-    assert bench.spans(10, power(10)) == [(100 * WATT, 0, 10)]
-    step = bench.at(20.001, power(10))
+    assert bench.spans(15, power(10)) == [(150 * WATT, 0, 15)]
+    step = bench.at(30.001, power(10))
     assert step.readings == []
     assert [(gap.reason, gap.duration_nanoseconds) for gap in step.gaps] == [
-        ("late_sample", 10_001_000_000)
+        ("late_sample", 15_001_000_000)
     ]
-    assert bench.spans(21, power(10)) == [(9_990_000, 20.001, 21)]
+    assert bench.spans(31, power(10)) == [(9_990_000, 30.001, 31)]
 
 
 @pytest.mark.parametrize("microwatts", [-1, POWER_CEILING_MICROWATTS + 1, 4_290_000 * WATT])

@@ -200,7 +200,47 @@ def test_a_look_that_finds_nothing_new_changes_nothing(host: Host) -> None:
 
 def test_a_look_that_finds_another_closes_what_was_there(host: Host) -> None:
     before = host.sampler.roster.sources[0]
-    host.meters.pop()
+    host.meters.append(Meter(Point("rapl", "package", "2")))
     host.sampler.look_again()
 
     assert before.closed  # type: ignore[attr-defined]
+
+
+def test_a_meter_that_is_away_when_looked_for_is_a_gap_and_no_other_takes_its_place(
+    host: Host,
+) -> None:
+    """Law 2: what it counted meanwhile is booked when it is back."""
+    host.beat()
+    host.beat(10, 10)
+    away = host.meters.pop()
+    host.sampler.look_again()
+    host.meters.append(away)
+    away.fails = True
+    host.beat(10, 10)
+    away.fails = False
+    host.beat(10, 10)
+    host.sampler.close_batch()
+
+    assert host.booked() == host.truth() == {"0": 30, "1": 30}
+    assert [reason for _, reason, _ in host.gaps()] == ["unreadable"]
+
+
+def test_what_was_delivered_from_memory_is_not_measured_again_after_a_restart(host: Host) -> None:
+    """The disk took no batch, the collector did: the registers on disk are older than it."""
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    delivered = host.spool.next_sequence
+    for meter in host.meters:
+        meter.truth += 1_000
+    host.clock.advance(3)
+    host.restart()
+    host.beat(5, 5)
+    host.spool.continue_after(delivered)
+    host.beat(7, 7)
+    host.sampler.close_batch()
+
+    newest = spooled(host.spool)[-1][1]
+    assert [list(column) for column in newest.columns] == [[None, 7], [None, 7]]
+    assert [gap.reason for gap in newest.gaps] == ["checkpoint_stale"]
+    assert newest.sequence == delivered + 1

@@ -107,9 +107,9 @@ async def test_more_than_a_window_is_delivered_window_by_window(tmp_path: Path) 
 
 
 async def test_what_the_collector_has_is_not_sent_again(tmp_path: Path) -> None:
-    spool, collector = open_spool(tmp_path), FakeCollector(applied=3)
-    fill(spool, 5)
-    await deliver(spool, collector)
+    fill(open_spool(tmp_path), 5)
+    collector = FakeCollector(applied=3)
+    await deliver(open_spool(tmp_path), collector)
 
     assert collector.sequences == [4, 5]
 

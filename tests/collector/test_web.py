@@ -244,6 +244,6 @@ def test_an_empty_fleet_says_what_to_do() -> None:
 
 
 def test_only_hosts_that_report_are_in_the_sum() -> None:
-    assert "1 hosts report; power of 1 of them: 85.0 W." in page.render(small_fleet(), NOW)
+    assert "1 host reports; power of 1 of them: 85.0 W." in page.render(small_fleet(), NOW)
     late = page.render(small_fleet(), NOW + 60 * SECOND)
     assert "0 hosts report; power of 0 of them: unknown." in late

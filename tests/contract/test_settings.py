@@ -189,9 +189,10 @@ def test_neither_daemon_speaks_plaintext_off_loopback(address: str) -> None:
         load_collector(f"[http]\naddress = '{address}'")
 
     assert load_agent(f"[collector]\naddress = '{address}'\n[tls]\nca_file = 'ca.pem'")
-    assert load_collector(
-        f"[grpc]\naddress = '{address}'\ncertificate_file = 'c.pem'\nkey_file = 'k.pem'"
-    )
+    certified = f"[grpc]\naddress = '{address}'\ncertificate_file = 'c.pem'\nkey_file = 'k.pem'"
+    with pytest.raises(SettingsError, match="which vouches for agents"):
+        load_collector(certified)
+    assert load_collector(f"{certified}\nclient_ca_file = 'ca.pem'")
 
 
 @pytest.mark.parametrize("address", ["localhost:1", "127.0.0.1:1", "127.9.9.9:1", "[::1]:1"])
@@ -201,7 +202,9 @@ def test_both_daemons_speak_plaintext_on_loopback(address: str) -> None:
     assert load_collector(f"[grpc]\naddress = '{address}'").grpc.address == address
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "localhost:", ":9880", "localhost:http"])
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "localhost:", ":9880", "localhost:http", "a:65536"]
+)
 def test_an_address_is_host_and_port(address: str) -> None:
     with pytest.raises(SettingsError, match="collector: address must be host:port"):
         load_agent(f"[collector]\naddress = '{address}'")
@@ -209,8 +212,11 @@ def test_an_address_is_host_and_port(address: str) -> None:
         load_collector(f"[grpc]\naddress = '{address}'")
 
 
+names = st.text(max_size=200).filter(str.isprintable)
+
+
 @example(host="\U0001f50c", site='"\x7f\\\r\n\0', disabled=["\t"], age=1e22)
-@given(host=texts, site=texts, disabled=st.lists(texts, max_size=3), age=st.floats(1e-3, 1e300))
+@given(host=names, site=texts, disabled=st.lists(texts, max_size=3), age=st.floats(1e-3, 1e300))
 def test_an_agent_configuration_that_was_printed_is_read_back(
     host: str, site: str, disabled: list[str], age: float
 ) -> None:

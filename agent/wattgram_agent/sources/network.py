@@ -91,7 +91,7 @@ class NetworkSource:
         return psutil.net_io_counters(pernic=True, nowrap=False)
 
     def _refresh(self, counters: Mapping[str, object]) -> None:
-        names = frozenset(counters)
+        names = frozenset(name for name in counters if name.isprintable())
         if names == self._names:
             return
         self._names = names

@@ -102,9 +102,15 @@ class RaplSource:
         samples: list[Sample] = []
         for point, register, wraps_at in self._registers:
             try:
-                samples.append(CounterSample(point, register.read(), wraps_at))
+                value = register.read()
             except UnreadableError as error:
                 samples.append(FailedSample(point, error.reason, error.detail))
+                continue
+            if wraps_at is not None and value > wraps_at:
+                detail = f"{value} is above the range {wraps_at}"
+                samples.append(FailedSample(point, "unreadable", detail))
+            else:
+                samples.append(CounterSample(point, value, wraps_at))
         return samples
 
     def close(self) -> None:

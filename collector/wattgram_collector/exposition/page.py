@@ -61,7 +61,8 @@ def _summary(agents: Iterable[Agent], now: int) -> str:
     live = [agent for agent in agents if not agent.is_late(now)]
     known = [agent.power_microwatts for agent in live if agent.power_microwatts is not None]
     power = f"{sum(known) / MICROWATTS_PER_WATT:.1f} W" if known else UNKNOWN
-    return f"{len(live)} hosts report; power of {len(known)} of them: {power}."
+    hosts = "1 host reports" if len(live) == 1 else f"{len(live)} hosts report"
+    return f"{hosts}; power of {len(known)} of them: {power}."
 
 
 def _row(agent: Agent, now: int) -> str:

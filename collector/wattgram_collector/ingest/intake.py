@@ -18,6 +18,7 @@ from wattgram_collector.ledger import AgentRecord, Ledger
 
 LOG: Final = logging.getLogger("wattgram.ingest")
 _TOLD_MAX: Final = 20_000
+_SAID_MAX: Final = 20_000
 
 
 class Intake:
@@ -44,7 +45,7 @@ class Intake:
         self._ledger = ledger
         self._zone_of = zone_of
         self._told: dict[tuple[int, tuple[Series, ...]], Told] = {}
-        self._zones_said: set[str] = set()
+        self._zones_said: set[tuple[str, str]] = set()
 
     async def enrol(self, hello: Hello) -> tuple[AgentRecord, int]:
         """Return the agent's record and the applied sequence of its session."""
@@ -71,10 +72,10 @@ class Intake:
         return known._replace(table=table)
 
     def resolve_zone(self, host: str, said: str) -> str:
-        """Return the zone to price with; one that no table knows is said once."""
+        """Return the zone to price with; one that no table knows is said once a host."""
         zone = self._zone_of(host, said)
-        if zone not in self._zones_said:
-            self._zones_said.add(zone)
+        if (host, zone) not in self._zones_said and len(self._zones_said) < _SAID_MAX:
+            self._zones_said.add((host, zone))
             if not zone:
                 LOG.warning("grid_zone_unset host=%s: its energy is unpriced", host)
             elif self.book.at(zone, int(time.time())) is None:

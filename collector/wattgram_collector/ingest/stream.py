@@ -103,20 +103,17 @@ class Stream:
         return None
 
     async def _learn(self, table: SeriesTable) -> None:
-        key = self._agent.record.key
-        limits = self._intake.limits
-        if len(table.series) > limits.max_series:
+        self._tables[table.number] = table
+        self._told.pop(table.number, None)
+        if len(table.series) > self._intake.limits.max_series:
             self._refuse(0, "too_many_series", f"{len(table.series)} series")
-            self._tables[table.number] = table
-            self._told.pop(table.number, None)
-            return
-        try:
-            told = await self._intake.learn(key, table)
-        except LedgerError as error:
-            await abort(self._context, grpc.StatusCode.UNAVAILABLE, f"ledger: {error}")
-        self._tables[table.number], self._told[table.number] = table, told
-        totals = self._agent.totals.series
-        totals.update(zip(told.series_keys, table.series, strict=True))
+        else:
+            try:
+                told = await self._intake.learn(self._agent.record.key, table)
+            except LedgerError as error:
+                await abort(self._context, grpc.StatusCode.UNAVAILABLE, f"ledger: {error}")
+            self._told[table.number] = told
+            self._agent.totals.series.update(zip(told.series_keys, table.series, strict=True))
         while len(self._tables) > _TABLES_MAX:
             oldest = next(iter(self._tables))
             del self._tables[oldest]

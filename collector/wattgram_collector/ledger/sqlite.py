@@ -7,6 +7,7 @@ lock back and forth with the event loop, which costs more than the rows.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,11 +71,7 @@ class SqliteLedger:
                 ((key, host),) = known
                 self._database.execute("UPDATE agents SET facts = ? WHERE key = ?", (text, key))
             else:
-                host = facts.host
-                if self._all("SELECT 1 FROM agents WHERE host = ?", host):
-                    host = f"{host}-{agent_id[:HOST_SUFFIX_LENGTH]}"
-                if self._all("SELECT 1 FROM agents WHERE host = ?", host):
-                    host = f"{facts.host}-{agent_id}"
+                host = next(name for name in _names(facts.host, agent_id) if self._is_free(name))
                 key = self._database.execute(
                     "INSERT INTO agents (agent_id, host, facts) VALUES (?, ?, ?)",
                     (agent_id, host, text),
@@ -82,6 +79,9 @@ class SqliteLedger:
         except sqlite3.Error as error:
             raise LedgerError(str(error)) from error
         return AgentRecord(key=int(key), agent_id=agent_id, host=host, facts=facts)
+
+    def _is_free(self, host: str) -> bool:
+        return not self._all("SELECT 1 FROM agents WHERE host = ?", host)
 
     def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
         """See Ledger."""
@@ -250,3 +250,11 @@ class SqliteLedger:
             self._series[agent, sql.series_of(values)] = key
         for key, *values in self._all(sql.SELECT_FACTORS):
             self._factors[sql.factor_of(values)] = key
+
+
+def _names(host: str, agent_id: str) -> Iterator[str]:
+    """Yield the host's own name, then ever longer ones until one is free."""
+    yield host
+    yield f"{host}-{agent_id[:HOST_SUFFIX_LENGTH]}"
+    yield f"{host}-{agent_id}"
+    yield from (f"{host}-{agent_id}-{number}" for number in itertools.count(1))
