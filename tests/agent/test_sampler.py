@@ -244,3 +244,19 @@ def test_what_was_delivered_from_memory_is_not_measured_again_after_a_restart(ho
     assert [list(column) for column in newest.columns] == [[None, 7], [None, 7]]
     assert [gap.reason for gap in newest.gaps] == ["checkpoint_stale"]
     assert newest.sequence == delivered + 1
+
+
+def test_batches_whose_table_rotted_are_a_gap_of_their_length(host: Host) -> None:
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    (segment,) = host.directory.glob("*.segment")
+    data = bytearray(segment.read_bytes())
+    data[40] ^= 0xFF  # in the record of the table, which comes first
+    segment.write_bytes(data)
+    host.restart()
+    host.beat(1, 1)
+    host.beat(1, 1)
+    host.sampler.close_batch()
+
+    assert ("spool", "spool_corrupt", 1.0) in host.gaps()
