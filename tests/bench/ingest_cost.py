@@ -30,6 +30,7 @@ from wattgram.wire import (
 STREAMS = 100
 IN_FLIGHT = 32
 ROUNDS = 3
+AGE_NANOSECONDS = 600_000_000_000
 RATIO_BUDGET = 0.5
 BATCHES_PER_CORE_BUDGET = 4_000
 
@@ -97,7 +98,7 @@ def _ledger(directory: Path, seconds: float) -> Figure:
 
 async def _load(port: int, pid: int, seconds: float, *, echo: bool) -> Figure:
     chance = random.Random(7)
-    now = time.time_ns() - 600_000_000_000
+    now = time.time_ns() - AGE_NANOSECONDS
     rate = [encode_batch(wire_cost.batch(n, chance, now)) for n in range(1, 4001)]
     before, began = _cpu_seconds(pid), time.monotonic()
     done = await asyncio.gather(
@@ -140,7 +141,7 @@ def _hello(index: int) -> Hello:
         agent_version="bench",
         first_sequence=1,
         wall_unix_nanoseconds=time.time_ns(),
-        boottime_nanoseconds=1,
+        boottime_nanoseconds=wire_cost.BOOTTIME_NANOSECONDS + AGE_NANOSECONDS,
         batch_interval_nanoseconds=10_000_000_000,
         facts=HostFacts(host=f"load-{index}"),
     )

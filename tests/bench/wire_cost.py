@@ -11,6 +11,7 @@ from wattgram.wire import decode_agent_message, encode_batch
 BUDGET_BYTES = 4.0
 WATTS = {"package": 95.0, "core": 70.0, "dram": 9.0, "psys": 260.0, "gpu": 180.0}
 SAMPLES = 10
+BOOTTIME_NANOSECONDS = 1_234_567_890_123_000
 
 
 def table() -> SeriesTable:
@@ -59,7 +60,7 @@ def batch(sequence: int, chance: random.Random, start_unix_nanoseconds: int) -> 
         sequence=sequence,
         series_number=1,
         start_unix_nanoseconds=start_unix_nanoseconds,
-        start_boottime_nanoseconds=1_234_567_890_123_000,
+        start_boottime_nanoseconds=BOOTTIME_NANOSECONDS,
         interval_microseconds=tuple(1_000_000 + chance.randint(-300, 300) for _ in range(SAMPLES)),
         columns=tuple(columns),
         status=AgentStatus(
