@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINTS := .ci/constraints.txt
+PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
+  --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy
 GRID_ZONE ?= WORLD
 DEBIAN_PACKAGES := prometheus
 
@@ -39,13 +41,11 @@ bench-peers: $(VENV)/.test  ## install the others, for `make bench` to compare w
 	@$(MAKE) --no-print-directory debian DEBIAN_PACKAGES="prometheus-node-exporter"
 
 protos: $(VENV)/.dev  ## regenerate the committed stubs
-	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --mypy_out=quiet:proto \
-	  proto/wattgram/v1/telemetry.proto
+	$(PROTOC) --python_out=proto --mypy_out=quiet:proto proto/wattgram/v1/telemetry.proto
 
 protos-check: $(VENV)/.dev  ## fail when the committed stubs are not what the .proto gives
 	@out=$$(mktemp -d) && \
-	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$$out --mypy_out=quiet:$$out \
-	  proto/wattgram/v1/telemetry.proto && \
+	$(PROTOC) --python_out=$$out --mypy_out=quiet:$$out proto/wattgram/v1/telemetry.proto && \
 	for file in telemetry_pb2.py telemetry_pb2.pyi; do \
 	  cmp $$out/wattgram/v1/$$file proto/wattgram/v1/$$file || exit 1; \
 	done && rm -r $$out
