@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from builders import (
     CORE,
     DRAM,
+    GPU,
     MODEL,
     NOW,
     PACKAGE,
@@ -41,6 +43,7 @@ from wattgram_collector.ledger import AgentTotals, Outcome
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
 FRANCE = intensity("FR", "44.18")
+GPU_TWO = replace(GPU, instance="GPU-2")
 LIVENESS = {names.AGENT_UP, names.AGENT_LAST_SEEN, names.NEWEST_SAMPLE}
 LATE, GONE = 30 * SECOND, 300 * SECOND  # for an agent that sends every ten seconds
 
@@ -136,6 +139,26 @@ def test_a_counter_that_comes_later_begins_at_zero_of_its_own(alpha: Agent) -> N
     ]
     assert energy[0] == {("alpha", "measured"): 851, ("alpha", "modelled"): 0}
     assert energy[1] == {("alpha", "measured"): 851, ("alpha", "modelled"): 5}
+
+
+def test_a_part_that_comes_later_to_a_counter_that_grew_shows_at_once(alpha: Agent) -> None:
+    """Its energy is priced with a factor that is not new: joules and grams must agree."""
+    later = entry(2, {(GPU_TWO, SLOT): 5_000_000}, factor=intensity("FR", "360"),
+                  received_unix_nanoseconds=NOW + 60 * SECOND)  # fmt: skip
+    before = {
+        family: sum(one(family, [alpha], NOW + 60 * SECOND, 20 * SECOND).values())
+        for family in (names.HOST_ENERGY, names.EMISSIONS)
+    }
+    alpha.totals.series[GPU_TWO] = GPU_TWO
+    alpha.totals.add(Outcome(later, is_new=True, missing=0))
+    alpha.last_seen_unix_nanoseconds = NOW + 60 * SECOND
+
+    after = {
+        family: sum(one(family, [alpha], NOW + 60 * SECOND, 20 * SECOND).values())
+        for family in before
+    }
+    assert after[names.HOST_ENERGY] - before[names.HOST_ENERGY] == 5
+    assert after[names.EMISSIONS] - before[names.EMISSIONS] == Fraction(5, 10_000)
 
 
 def test_reading_changes_nothing() -> None:

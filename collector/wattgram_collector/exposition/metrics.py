@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from wattgram.readings import Kind
+from wattgram.readings import Kind, Series
 from wattgram.units import (
     MICROJOULES_PER_JOULE,
     MICROSECONDS_PER_SECOND,
@@ -23,9 +23,12 @@ from wattgram_collector.exposition import families as names
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.text import Samples, Value
 from wattgram_collector.ingest.agents import Agent
+from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import Tally
 
 Page = dict[Family, dict[tuple[str, ...], Value]]
+Cell = tuple[Family, tuple[str, ...]]
+"""One counter: its family and its label values."""
 
 
 def collect(
@@ -43,9 +46,10 @@ def collect(
     return list(page.items())
 
 
-def _add(page: Page, family: Family, labels: tuple[str, ...], value: Value) -> None:
+def _add(page: Page, family: Family, labels: tuple[str, ...], value: Value) -> Cell:
     samples = page[family]
     samples[labels] = samples.get(labels, 0) + value
+    return family, labels
 
 
 def _liveness(page: Page, agent: Agent, *, late: bool) -> None:
@@ -65,45 +69,56 @@ def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
         for key, added in totals.first_added_unix_nanoseconds.items()
         if added > shown_if_before
     }
+    told: set[Cell] = set()
+    grown: set[Cell] = set()
     for key, quantity in totals.usage.items():
-        series = totals.series[key]
-        shown = 0 if key in young else quantity
-        if series.kind is Kind.RECEIVE:
-            _add(page, names.NETWORK_RECEIVE, (host, series.instance), shown)
-        elif series.kind is Kind.TRANSMIT:
-            _add(page, names.NETWORK_TRANSMIT, (host, series.instance), shown)
-        elif series.counted:
-            joules = Fraction(shown, MICROJOULES_PER_JOULE)
-            _add(page, names.HOST_ENERGY, (host, series.quality.value), joules)
-            _add(
-                page,
-                names.COMPONENT_ENERGY,
-                (host, series.component.value, series.source),
-                joules,
-            )
+        cells = _usage(page, host, totals.series[key], quantity)
+        told.update(cells)
+        if key not in young:
+            grown.update(cells)
     for posted, quantity in totals.postings.items():
-        _posting(page, agent, posted, 0 if posted in young else quantity)
+        cells = _posting(page, host, posted, quantity)
+        told.update(cells)
+        if posted not in young:
+            grown.update(cells)
+    # What grew before shows all of it, so that joules and grams agree; what is new shows 0.
+    for family, labels in told - grown:
+        page[family][labels] = 0
     _tallies(page, agent)
 
 
-def _posting(page: Page, agent: Agent, key: tuple[Account, object], quantity: int) -> None:
-    host = agent.record.host
+def _usage(page: Page, host: str, series: Series, quantity: int) -> list[Cell]:
+    """Add what a series used to the counters that show it; return which those are."""
+    if series.kind is Kind.RECEIVE:
+        return [_add(page, names.NETWORK_RECEIVE, (host, series.instance), quantity)]
+    if series.kind is Kind.TRANSMIT:
+        return [_add(page, names.NETWORK_TRANSMIT, (host, series.instance), quantity)]
+    if not series.counted:
+        return []
+    joules = Fraction(quantity, MICROJOULES_PER_JOULE)
+    component = (host, series.component.value, series.source)
+    return [
+        _add(page, names.HOST_ENERGY, (host, series.quality.value), joules),
+        _add(page, names.COMPONENT_ENERGY, component, joules),
+    ]
+
+
+def _posting(
+    page: Page, host: str, key: tuple[Account, Intensity | None], quantity: int
+) -> list[Cell]:
+    """Add a posting to the counters that show it; return which those are."""
     account, factor = key
-    is_host = account is Account.HOST
-    energy = Fraction(quantity) if is_host else network_energy_microjoules(quantity)
-    if not is_host:
-        joules = energy / MICROJOULES_PER_JOULE
-        _add(page, names.NETWORK_ENERGY, (host, SEGMENT), joules)
+    if account is Account.NETWORK:
+        energy = network_energy_microjoules(quantity)
+        cells = [_add(page, names.NETWORK_ENERGY, (host, SEGMENT), energy / MICROJOULES_PER_JOULE)]
+        if factor is not None:
+            grams = emissions_grams(energy, factor.value)
+            cells.append(_add(page, names.NETWORK_EMISSIONS, (host, SEGMENT), grams))
+        return cells
     if factor is None:
-        if is_host:
-            _add(page, names.UNPRICED, (host,), energy / MICROJOULES_PER_JOULE)
-        return
-    grams = emissions_grams(energy, factor.value)  # type: ignore[attr-defined]
-    if is_host:
-        labels = (host, factor.zone, factor.tier.value)  # type: ignore[attr-defined]
-        _add(page, names.EMISSIONS, labels, grams)
-    else:
-        _add(page, names.NETWORK_EMISSIONS, (host, SEGMENT), grams)
+        return [_add(page, names.UNPRICED, (host,), Fraction(quantity, MICROJOULES_PER_JOULE))]
+    grams = emissions_grams(Fraction(quantity), factor.value)
+    return [_add(page, names.EMISSIONS, (host, factor.zone, factor.tier.value), grams)]
 
 
 def _tallies(page: Page, agent: Agent) -> None:
