@@ -28,10 +28,6 @@ class BatchBuilder:
         self._gaps: dict[tuple[str, str], Gap] = {}
 
     @property
-    def intervals(self) -> int:
-        return len(self._ends)
-
-    @property
     def is_empty(self) -> bool:
         return not self._ends and not self._gaps
 
@@ -103,6 +99,8 @@ class BatchBuilder:
 def without_first_interval(batch: Batch) -> Batch:
     """Return the batch without what began before the end of its first interval: a gap instead."""
     height = len(batch.interval_microseconds)
+    if not height:
+        return batch
     edges = batch.edges_nanoseconds()
     spanning = {r.cell for r in batch.reaches if edges[r.cell % height] - r.nanoseconds < edges[1]}
     columns = tuple(

@@ -109,7 +109,11 @@ class Sampler:
             self._disk_failed = False
         self._note_dropped(dropped)
         age = int(self._config.spool.max_age_seconds * NANOSECONDS_PER_SECOND)
-        self._note_dropped(self._spool.drop_older_than(self._clock.unix_nanoseconds() - age))
+        self._note_dropped(
+            self._spool.drop_older_than(
+                self._clock.unix_nanoseconds() - age, self._clock.boottime_nanoseconds() - age
+            )
+        )
 
     def look_again(self) -> None:
         """Look for sources that came or went; a change begins a new series table."""

@@ -64,6 +64,8 @@ class Entry:
     offset: int = 0
     length: int = 0
     message: bytes | None = None
+    end_boottime_nanoseconds: int | None = None
+    """Of this boot's clock; None for a batch of an earlier run."""
 
 
 class Spool:
@@ -177,11 +179,23 @@ class Spool:
                 self.corrupt_records += 1
             self._remove_idle_segments()
 
-    def drop_older_than(self, unix_nanoseconds: int) -> Dropped:
-        """Drop batches that ended before."""
+    def drop_older_than(
+        self, unix_nanoseconds: int, boottime_nanoseconds: int | None = None
+    ) -> Dropped:
+        """Drop batches that ended before: this run's by the time since boot, if it is given.
+
+        By the wall clock a host that boots without one would lose all that it measured before
+        the clock was set.
+        """
+
+        def is_old(entry: Entry) -> bool:
+            if boottime_nanoseconds is not None and entry.end_boottime_nanoseconds is not None:
+                return entry.end_boottime_nanoseconds < boottime_nanoseconds
+            return entry.end_unix_nanoseconds < unix_nanoseconds
+
         with self._lock:
             gone = []
-            while self._entries and self._entries[0].end_unix_nanoseconds < unix_nanoseconds:
+            while self._entries and is_old(self._entries[0]):
                 gone.append(self._entries.popleft())
             self._remove_idle_segments()
             return Dropped().and_also(gone)
@@ -226,6 +240,9 @@ class Spool:
         end = start + batch.duration_nanoseconds
         message = encode_batch(batch)
         entry = Entry(batch.sequence, table.number, start, end, message=message)
+        entry.end_boottime_nanoseconds = (
+            batch.start_boottime_nanoseconds + batch.duration_nanoseconds
+        )
         self._entries.append(entry)
         self._tables[table.number] = table
         self.last_table_number = max(self.last_table_number, table.number)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattgram.readings import AgentStatus, Batch, Gap, Kind, Reach, Reading, Series, SeriesTable
-from wattgram_agent.batches import BatchBuilder, whole_microseconds
+from wattgram_agent.batches import BatchBuilder, whole_microseconds, without_first_interval
 from wattgram_agent.meter import Step
 
 MILLISECOND = 1_000_000
@@ -179,4 +179,38 @@ def test_batches_are_contiguous_and_hold_every_quantity_over_its_time(
         for batch in batches
         for column, quantity, first, end in batch.spans()
         if column == 1
+    ]
+
+
+def test_a_batch_of_gaps_only_has_no_first_interval_to_lose() -> None:
+    gaps = (Gap(source="spool", reason="spool_full", duration_nanoseconds=1),)
+    batch = Batch(
+        sequence=1,
+        series_number=1,
+        start_unix_nanoseconds=0,
+        start_boottime_nanoseconds=0,
+        interval_microseconds=(),
+        columns=([],),
+        gaps=gaps,
+    )
+
+    assert without_first_interval(batch) == batch
+
+
+def test_a_batch_without_its_first_interval_loses_what_began_in_it_and_says_so() -> None:
+    batch = Batch(
+        sequence=1,
+        series_number=1,
+        start_unix_nanoseconds=0,
+        start_boottime_nanoseconds=0,
+        interval_microseconds=(5, 5, 5),
+        columns=([1, 2, 3], [4, None, 6]),
+        reaches=(Reach(cell=0, nanoseconds=9), Reach(cell=5, nanoseconds=6_000)),
+    )
+    left = without_first_interval(batch)
+
+    assert [list(column) for column in left.columns] == [[None, 2, 3], [None, None, None]]
+    assert left.reaches == ()
+    assert [(gap.reason, gap.duration_nanoseconds) for gap in left.gaps] == [
+        ("checkpoint_stale", 5_000)
     ]

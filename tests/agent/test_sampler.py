@@ -260,3 +260,18 @@ def test_batches_whose_table_rotted_are_a_gap_of_their_length(host: Host) -> Non
     host.sampler.close_batch()
 
     assert ("spool", "spool_corrupt", 1.0) in host.gaps()
+
+
+def test_what_was_spooled_before_the_clock_was_set_is_kept_when_it_is(host: Host) -> None:
+    """A gateway without a clock of its own boots in 1970; its batches are minutes old."""
+    right = host.clock.unix
+    host.clock.unix = 60 * NANOSECONDS_PER_SECOND
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    host.clock.unix = right
+    host.beat(10, 10)
+    host.sampler.close_batch()
+
+    assert host.booked() == host.truth() == {"0": 20, "1": 20}
+    assert host.gaps() == []
