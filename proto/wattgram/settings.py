@@ -1,7 +1,8 @@
 """The configuration format of both daemons: TOML into frozen dataclasses, and back.
 
 A section is a dataclass, a key a field; the field's type is checked, its `help` is printed by
-`print-config`. An unknown key is an error with a suggestion. An environment variable
+`print-config`. A field of type `dict[str, Section]` is any number of sections, each with a name of
+the operator's. An unknown key is an error with a suggestion. An environment variable
 `WATTGRAM_AGENT__SECTION__KEY` overrides the file; its value is read as TOML where it is TOML
 and as text where it is not.
 """
@@ -13,6 +14,7 @@ import difflib
 import ipaddress
 import json
 import math
+import re
 import tomllib
 import types
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 
 Settings = TypeVar("Settings")
 
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NAMES: Final = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -65,6 +68,16 @@ def load(
     origins = _overlay(table, environment, prefix)
     built: Settings = _section(kind, table, "", str(path or "defaults"), origins)
     return built
+
+
+def named_section(kind: Any, name: str) -> Any:
+    """Return the dataclass of the sections that the field `name` of `kind` holds, else None."""
+    return _named_section(get_type_hints(kind)[name])
+
+
+def _named_section(hint: Any) -> Any:
+    item = get_args(hint)[1] if get_origin(hint) is dict else None
+    return item if dataclasses.is_dataclass(item) else None
 
 
 def is_loopback(address: str) -> bool:
@@ -127,9 +140,18 @@ def _section(
             hint = f"; did you mean {at}{close[0]}?" if close else ""
             raise SettingsError(f"{where} is not a setting{hint}")
         if dataclasses.is_dataclass(hints[key]):
-            if not isinstance(value, dict):
-                raise SettingsError(f"{where} is a section, not {value!r}")
-            values[key] = _section(hints[key], value, f"{name}.", file, origins)
+            values[key] = _section(hints[key], _table(value, where), f"{name}.", file, origins)
+        elif item := _named_section(hints[key]):
+            values[key] = {
+                part: _section(
+                    item,
+                    _table(section, f"{where}.{part}"),
+                    f"{name}.{part}.",
+                    file,
+                    origins,
+                )
+                for part, section in _table(value, where).items()
+            }
         else:
             values[key] = _value(hints[key], value, where)
             choices = fields[key].metadata.get("choices")
@@ -140,6 +162,12 @@ def _section(
     except ValueError as error:
         where = ", ".join([file, *(origins[key] for key in origins if key.startswith(at))])
         raise SettingsError(f"{where}: {at.rstrip('.') or 'settings'}: {error}") from error
+
+
+def _table(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where} is a section, not {value!r}")
+    return value
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -167,24 +195,46 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _dump_section(section: Any, at: str, lines: list[str]) -> None:
-    nested = []
+    nested: list[tuple[str, Any]] = []
+    templates: list[tuple[str, Any, str]] = []
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         if dataclasses.is_dataclass(value):
             nested.append((field.name, value))
-            continue
-        choices = field.metadata.get("choices")
-        lines.append(f"# {field.metadata['help']}")
-        if choices:
-            lines.append(f"# One of: {', '.join(choices)}.")
-        if value is None:
-            lines.append(f"# {field.name} =")
+        elif item := named_section(type(section), field.name):
+            nested += [(f"{field.name}.{_key(name)}", one) for name, one in sorted(value.items())]
+            templates += [] if value else [(field.name, item, field.metadata["help"])]
         else:
-            lines.append(f"{field.name} = {as_toml(value)}")
-        lines.append("")
+            _dump_key(field, value, lines)
     for name, value in nested:
         lines.append(f"[{at}{name}]")
         _dump_section(value, f"{at}{name}.", lines)
+    for name, kind, help_text in templates:
+        _dump_template(f"{at}{name}", kind, help_text, lines)
+
+
+def _dump_key(field: dataclasses.Field[Any], value: Any, lines: list[str]) -> None:
+    choices = field.metadata.get("choices")
+    lines.append(f"# {field.metadata['help']}")
+    if choices:
+        lines.append(f"# One of: {', '.join(choices)}.")
+    lines.append(f"# {field.name} =" if value is None else f"{field.name} = {as_toml(value)}")
+    lines.append("")
+
+
+def _dump_template(name: str, kind: Any, help_text: str, lines: list[str]) -> None:
+    """Show, as a comment, what a section of which there is none yet would hold."""
+    keys: list[str] = []
+    for field in dataclasses.fields(kind):
+        made = field.default_factory
+        default = field.default if made is dataclasses.MISSING else made()
+        _dump_key(field, default, keys)
+    lines += [f"# {help_text}", f"# [{name}.NAME]"]
+    lines += [f"# {line}".rstrip() for line in keys[:-1]]
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else as_toml(name)
 
 
 def as_toml(value: Any) -> str:

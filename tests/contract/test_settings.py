@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 
 import wattgram_agent.config
 import wattgram_collector.config
-from wattgram.settings import SettingsError, dump, is_loopback, load
+from wattgram.settings import (
+    SettingsError,
+    dump,
+    is_loopback,
+    load,
+    named_section,
+    setting,
+)
 from wattgram_agent.config import AgentConfig, SamplingSettings
 from wattgram_collector.config import CollectorConfig
 
@@ -72,7 +79,8 @@ def test_every_key_is_printed_below_its_help(kind: type[Any]) -> None:
                 continue
             assert field.metadata["help"].endswith(".")
             assert f"# {field.metadata['help']}\n" in text
-            assert f"{field.name} =" in text
+            named = named_section(type(section), field.name)
+            assert (f"# [{field.name}.NAME]" if named else f"{field.name} =") in text
 
     check(kind())
 
@@ -249,3 +257,83 @@ def test_a_collector_configuration_that_was_printed_is_read_back(
 
     assert tomllib.loads(dump(config))["grid_zone_of_host"] == zones
     assert load_collector(dump(config)) == config
+
+
+# ── sections with names of the operator's ────────────────────────────────────────────────
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    key: str = setting("", "What opens it.")
+    bells: dict[str, int] = setting({}, "Bells by name.")
+    width: float | None = setting(None, "In metres.")
+    wood: str = setting("oak", "What it is made of.", choices=("oak", "ash"))
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise ValueError("key is missing")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    street: str = setting("", "Where it stands.")
+    door: dict[str, Door] = setting({}, "Ways in, one section each.")
+
+
+def load_house(text: str = "", **environment: str) -> House:
+    return _load(lambda path, given: load(House, path, given, "HOUSE"), text, environment)
+
+
+def test_a_field_may_be_any_number_of_named_sections() -> None:
+    text = '[door.front]\nkey = "a"\nwidth = 2\n[door."to the yard"]\nkey = "b"\n'
+    house = load_house(text, HOUSE__DOOR__FRONT__KEY="c", HOUSE__DOOR__SIDE__KEY="d")
+
+    assert house.door == {
+        "front": Door(key="c", width=2.0),
+        "to the yard": Door(key="b"),
+        "side": Door(key="d"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("door = 5", "given.toml: door is a section, not 5"),
+        ("[door]\nfront = 5", "given.toml: door.front is a section, not 5"),
+        ("[door.front]\nky = 'a'", "door.front.ky is not a setting; did you mean door.front.key"),
+        ("[door.front]\nkey = 1", "door.front.key must be a string, not 1"),
+        ("[door.front]\nkey = 'a'\nwood = 'fir'", "door.front.wood must be one of oak, ash"),
+        ("[door.front]\n", "given.toml: door.front: key is missing"),
+        ("[door.a]\nkey = 'a'\n[door.b]\n", "given.toml: door.b: key is missing"),
+    ],
+)
+def test_a_named_section_that_cannot_be_used_is_named(text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_house(text)
+    assert message in str(caught.value)
+
+
+def test_a_variable_of_a_named_section_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^HOUSE__DOOR__FRONT__KEY: door\.front\.key must be"):
+        load_house(HOUSE__DOOR__FRONT__KEY="1")
+
+
+@given(names=st.dictionaries(texts, st.tuples(texts.filter(bool), texts), max_size=3))
+def test_named_sections_that_were_printed_are_read_back(
+    names: dict[str, tuple[str, str]],
+) -> None:
+    door = {name: Door(key=key, bells={bell: 1}) for name, (key, bell) in names.items()}
+    house = House(street="x", door=door)
+
+    assert load_house(dump(house)) == house
+
+
+def test_where_there_is_no_named_section_an_example_of_one_is_printed() -> None:
+    text = dump(House())
+    example = "\n".join(line.removeprefix("# ") for line in text.splitlines()[3:])
+
+    assert load_house(text) == House()
+    assert "# Ways in, one section each.\n# [door.NAME]\n# # What opens it." in text
+    assert "# # width =" in text
+    with pytest.raises(SettingsError, match=r"door\.NAME: key is missing"):
+        load_house(example.replace("Ways", "# Ways"))
