@@ -11,7 +11,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
 GRID_ZONE ?= WORLD
 DEBIAN_PACKAGES := prometheus
 
-.PHONY: run test test-fast check bench bench-peers protos protos-check docs golden clean
+.PHONY: run test test-fast check bench bench-peers protos protos-check docs golden pane clean
 
 run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
 	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
@@ -52,6 +52,9 @@ protos-check: $(VENV)/.dev  ## fail when the committed stubs are not what the .p
 
 docs: $(VENV)/.test  ## regenerate the pages that are made from code
 	$(BIN)/python -m pytest -q tests/docs --update-golden
+
+pane: $(VENV)/.run  ## capture what `top` shows of this machine into docs/top.md (root)
+	$(BIN)/python deploy/demo/pane.py
 
 golden: $(VENV)/.test  ## accept what /metrics shows now
 	$(BIN)/python -m pytest -q -m "not servers" --update-golden

@@ -24,6 +24,7 @@ from wattgram.units import (
     MICROSECONDS_PER_SECOND,
     NANOSECONDS_PER_SECOND,
 )
+from wattgram.workloads import IDLE, Workload, WorkloadKind, series_of
 from wattgram_collector.accounting.emissions import Account, Columns, PostingKey
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
@@ -78,6 +79,8 @@ MODEL = Series(
     counted=True,
     component=Component.CPU,
 )
+WEB = series_of(Workload(WorkloadKind.CONTAINER, "web (1a2b3c4d5e6f)"))
+IDLE_SHARE = series_of(IDLE)
 RECEIVE = Series(
     kind=Kind.RECEIVE, source="network", domain="interface", instance="eth0", counted=True
 )
@@ -247,12 +250,13 @@ def small_fleet() -> list[Agent]:
         host="alpha", os="linux 6.1", arch="x86_64", device_class="server", site='rack "7"'
     )
     columns = ([50_000_000] * 10, [20_000_000] * 10, [5_000_000] * 10, [30_000_000] * 10,
-               [100_000_000] * 10, [50_000_000] * 10)  # fmt: skip
+               [100_000_000] * 10, [50_000_000] * 10,
+               [25_000_000] * 10, [60_000_000] * 10)  # fmt: skip
     status = AgentStatus(cpu_microseconds=2_500_000, resident_memory_bytes=40_000_000)
     alpha = reported(
         record(1, "alpha", facts=facts),
         (
-            table(PACKAGE, CORE, DRAM, GPU, RECEIVE, TRANSMIT, sources=states),
+            table(PACKAGE, CORE, DRAM, GPU, RECEIVE, TRANSMIT, WEB, IDLE_SHARE, sources=states),
             batch(*columns, status=status),
         ),
         book=book,

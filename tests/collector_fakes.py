@@ -153,5 +153,8 @@ class TroubledLedger:
     def totals(self) -> dict[int, AgentTotals]:
         return self._inner.totals()
 
+    def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
+        return self._inner.counted_slots(agent_key)
+
     def close(self) -> None:
         self._inner.close()

@@ -35,6 +35,18 @@ NVIDIA_VENDOR = 0x10DE
 
 ENERGY = "nvmlDeviceGetTotalEnergyConsumption"
 POWER = "nvmlDeviceGetPowerUsage"
+USE = "nvmlDeviceGetProcessUtilization"
+COMPUTE = "nvmlDeviceGetComputeRunningProcesses"
+GRAPHICS = "nvmlDeviceGetGraphicsRunningProcesses"
+
+
+@dataclass(frozen=True, slots=True)
+class FakeUse:
+    """A sample of one process: when, in microseconds, and per cent of the multiprocessors."""
+
+    pid: int
+    timeStamp: int
+    smUtil: int
 
 
 @dataclass(slots=True)
@@ -49,6 +61,9 @@ class FakeGpu:
     millijoules: int = 5_000
     milliwatts: int = 70_000
     c2c: bool = False
+    use: list[FakeUse] = field(default_factory=list)
+    compute: list[int] = field(default_factory=list)
+    graphics: list[int] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
 
 
@@ -138,6 +153,23 @@ class FakeNvml:
 
     def nvmlDeviceGetPowerUsage(self, handle: FakeHandle) -> int:
         return self._ask(POWER, handle).milliwatts
+
+    def nvmlDeviceGetProcessUtilization(
+        self,
+        handle: FakeHandle,
+        timeStamp: int,  # noqa: N803
+    ) -> list[FakeUse]:
+        gpu = self._ask(USE, handle)
+        newer = [use for use in gpu.use if use.timeStamp > timeStamp]
+        if not newer:
+            raise NVMLError(NOT_FOUND)
+        return newer
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle: FakeHandle) -> list[int]:
+        return self._ask(COMPUTE, handle).compute
+
+    def nvmlDeviceGetGraphicsRunningProcesses(self, handle: FakeHandle) -> list[int]:
+        return self._ask(GRAPHICS, handle).graphics
 
     def _ask(self, function: str, handle: FakeHandle) -> FakeGpu:
         if not isinstance(handle, FakeHandle):

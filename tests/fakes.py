@@ -8,7 +8,7 @@ from pathlib import Path
 from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import decode_agent_message
-from wattgram_agent.source import HostPaths, Sample, Zone
+from wattgram_agent.source import HostPaths, Sample, Source, Zone
 from wattgram_agent.spool import Spool
 
 
@@ -38,13 +38,14 @@ class ManualClock:
             self.monotonic += step
 
 
-class FakeSource:
+class FakeSource(Source):
     """A source whose zones and samples are given."""
 
     def __init__(
         self, name: str, zones: Sequence[Zone], sample: Callable[[], Sequence[Sample]]
     ) -> None:
         self.name = name
+        self.is_spare = name == "model"
         self._zones = zones
         self._sample = sample
         self.closed = False

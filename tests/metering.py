@@ -22,6 +22,7 @@ SERIES = {
         source=point.source,
         domain=point.domain,
         instance=point.instance,
+        counted=True,
     )
     for point in (PACKAGE, DRAM, GPU, ETHERNET)
 }

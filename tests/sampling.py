@@ -9,10 +9,19 @@ from pathlib import Path
 from fakes import FakeSource, ManualClock, spooled
 from spooling import open_spool
 from wattgram.readings import Component
+from wattgram_agent.apportioner import Apportioner
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.roster import Roster, build_roster
 from wattgram_agent.sampler import Sampler
-from wattgram_agent.source import CounterSample, FailedSample, HostPaths, Point, Sample, Zone
+from wattgram_agent.source import (
+    CounterSample,
+    FailedSample,
+    HostPaths,
+    Point,
+    Sample,
+    Scope,
+    Zone,
+)
 
 PACKAGE_RANGE = 262_143_328_850
 
@@ -36,12 +45,18 @@ class Host:
     """Two packages, or as many as `meters` are put to it, in one spool over many lives."""
 
     def __init__(
-        self, directory: Path, *, start: int = 0, config: AgentConfig | None = None
+        self,
+        directory: Path,
+        *,
+        start: int = 0,
+        config: AgentConfig | None = None,
+        apportioner: Apportioner | None = None,
     ) -> None:
+        self.apportioner = apportioner
         self.directory = directory
         self.clock = ManualClock()
         self.boot_id = "boot"
-        self.config = config or AgentConfig()
+        self.config = config or AgentConfig(state_directory=directory)
         self.meters = [Meter(Point("rapl", "package", str(n)), start) for n in range(2)]
         self.on_sample: Callable[[], None] = lambda: None
         self.start()
@@ -49,7 +64,12 @@ class Host:
     def start(self) -> None:
         self.spool = open_spool(self.directory)
         self.sampler = Sampler(
-            self.config, self.clock, self.boot_id, self.spool, self.find_sources
+            self.config,
+            self.clock,
+            self.boot_id,
+            self.spool,
+            self.find_sources,
+            self.apportioner,
         )
 
     def restart(self) -> None:
@@ -74,6 +94,10 @@ class Host:
             meter.truth += microjoules
         self.sampler.beat()
 
+    def look_again(self) -> None:
+        self.sampler.look_again()
+        self.sampler.observer.wait_for_search()
+
     def booked(self) -> dict[str, int]:
         """Return what the spool holds of each instance."""
         totals: dict[str, int] = {}
@@ -95,7 +119,8 @@ class Host:
         ]
 
     def _source(self, name: str, meters: list[Meter]) -> FakeSource:
-        zones = [Zone(point=meter.point, component=Component.CPU) for meter in meters]
+        scope = Scope.GPU if name == "nvml" else Scope.CPU
+        zones = [Zone(point=meter.point, scope=scope, component=Component.CPU) for meter in meters]
         return FakeSource(name, zones, lambda: self._sample(meters))
 
     def _sample(self, meters: list[Meter]) -> list[Sample]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +16,12 @@ from wattgram.settings import SettingsError, dump
 from wattgram_agent import __version__, doctor, readout
 from wattgram_agent.config import AgentConfig, load_config
 from wattgram_agent.host import SystemClock
+from wattgram_agent.observer import Observer
 from wattgram_agent.roster import find_sources
 
 EXIT_FAILURE: Final = 1
 EXIT_BAD_CONFIG: Final = 2
+TOP_SECONDS: Final = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,24 +59,59 @@ def _run(config: AgentConfig, _: argparse.Namespace) -> int:
 
 
 def _sample(config: AgentConfig, options: argparse.Namespace) -> int:
-    roster = find_sources(config)
+    observer = _observer(config)
     try:
         readout.print_intervals(
             readout.intervals(
-                roster, SystemClock(), config.sampling.interval_seconds, options.count
+                observer, SystemClock(), config.sampling.interval_seconds, options.count
             ),
             as_json=options.json,
         )
     finally:
-        roster.close()
+        observer.close()
     return 0
 
 
 def _doctor(config: AgentConfig, options: argparse.Namespace) -> int:
-    roster = find_sources(config)
-    doctor.print_diagnosis(roster, as_json=options.json)
-    roster.close()
+    observer = _observer(config)
+    try:
+        lost = observer.beat().lost
+        doctor.print_diagnosis(doctor.as_read(observer.roster, lost), as_json=options.json)
+    finally:
+        observer.close()
     return 0
+
+
+def _top(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram_agent import today, top
+    from wattgram_agent.apportioner import Apportioner
+
+    observer, clock = _observer(config), SystemClock()
+    view = top.Top(
+        observer,
+        clock,
+        config.host or platform.node() or "unknown",
+        lambda level: Apportioner(config.host_paths, level, config.attribution.max_workloads),
+        lambda: today.load(config.state_directory),
+    )
+    try:
+        top.run(
+            view,
+            options.interval or TOP_SECONDS,
+            options.count,
+            clock=clock,
+            level=options.by,
+            as_json=options.json,
+        )
+    finally:
+        observer.close()
+    return 0
+
+
+def _observer(config: AgentConfig) -> Observer:
+    return Observer(
+        find_sources(config), SystemClock(), supply_efficiency=config.rest.supply_efficiency
+    )
 
 
 def _check_config(_: AgentConfig, options: argparse.Namespace) -> int:
@@ -140,6 +178,15 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--interval", type=float, metavar="SECONDS", help="length of an interval")
     sample.add_argument(
         "--count", type=_count, default=1, metavar="N", help="how many intervals; 0: until stopped"
+    )
+    top = command("top", _top, "Show live what uses energy here; q ends it, p changes the view.")
+    top.add_argument("--json", action="store_true", help="one JSON object per interval")
+    top.add_argument("--interval", type=float, metavar="SECONDS", help="time between two pages")
+    top.add_argument(
+        "--count", type=_count, default=0, metavar="N", help="how many pages; 0: until stopped"
+    )
+    top.add_argument(
+        "--by", choices=("workloads", "processes"), default="workloads", help="who is listed"
     )
     diagnosis = command("doctor", _doctor, "Say what can be measured here, and what would help.")
     diagnosis.add_argument("--json", action="store_true", help="as JSON")

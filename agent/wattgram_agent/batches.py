@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from wattgram.readings import AgentStatus, Batch, Gap, Reach, SeriesTable
+from wattgram.readings import AgentStatus, Batch, Gap, Kind, Reach, SeriesTable
 from wattgram.units import NANOSECONDS_PER_MICROSECOND
 from wattgram_agent.meter import Step
 
@@ -31,12 +31,17 @@ class BatchBuilder:
     def is_empty(self) -> bool:
         return not self._ends and not self._gaps
 
+    @property
+    def end_nanoseconds(self) -> int:
+        """Up to when there are intervals, on the boot-time clock."""
+        return self._ends[-1] if self._ends else self._start
+
     def add(self, step: Step, end_boottime_nanoseconds: int) -> None:
         """Add the interval from the last end up to `end_boottime_nanoseconds`.
 
         Raises ValueError when no time passed.
         """
-        start = self._ends[-1] if self._ends else self._start
+        start = self.end_nanoseconds
         end = whole_microseconds(end_boottime_nanoseconds)
         if end <= start:
             raise ValueError(f"an interval from {start} to {end} ns")
@@ -113,6 +118,45 @@ def without_first_interval(batch: Batch) -> Batch:
     gap = Gap(source="spool", reason="checkpoint_stale", duration_nanoseconds=edges[1])
     reaches = tuple(r for r in batch.reaches if r.cell % height and r.cell not in spanning)
     return replace(batch, columns=columns, reaches=reaches, gaps=(*batch.gaps, gap))
+
+
+def counted_energy(batch: Batch, table: SeriesTable) -> tuple[int, dict[str, int]]:
+    """Return the counted microjoules of a batch, and those of NVIDIA's boards by UUID.
+
+    A board is part of what is counted also where a meter of the whole host holds it.
+    """
+    counted, boards = 0, {}
+    for series, column in zip(table.series, batch.columns, strict=False):
+        if series.kind is Kind.ENERGY:
+            energy = sum(quantity for quantity in column if quantity is not None)
+            counted += energy if series.counted else 0
+            if series.source == "nvml":
+                boards[series.instance] = energy
+    return counted, boards
+
+
+def with_shares(batch: Batch, table_number: int, shares: Sequence[int | None]) -> Batch:
+    """Return the batch with a column for each share of its counted energy, behind the others.
+
+    A share is one cell: in the last interval, and it reaches back to where the batch begins.
+    """
+    height = len(batch.interval_microseconds)
+    if not height:
+        empty: tuple[Sequence[int | None], ...] = (*batch.columns, *([] for _ in shares))
+        return replace(batch, series_number=table_number, columns=empty)
+    edges = batch.edges_nanoseconds()
+    begin = min((edges[r.cell % height] - r.nanoseconds for r in batch.reaches), default=0)
+    back = edges[-2] - min(begin, 0)
+    columns = (*batch.columns, *([*[None] * (height - 1), share] for share in shares))
+    first = len(batch.columns)
+    reaches = tuple(
+        Reach(cell=(first + index) * height + height - 1, nanoseconds=back)
+        for index, share in enumerate(shares)
+        if share is not None and back
+    )
+    return replace(
+        batch, series_number=table_number, columns=columns, reaches=(*batch.reaches, *reaches)
+    )
 
 
 def whole_microseconds(nanoseconds: int) -> int:

@@ -17,6 +17,11 @@ ENVIRONMENT_PREFIX: Final = "WATTGRAM_AGENT"
 SAMPLING_SECONDS_MIN: Final = 0.05
 SAMPLING_SECONDS_MAX: Final = 10.0  # longer, and no power may be held from sample to sample
 BATCH_INTERVALS_MAX: Final = 600
+EXTERNAL_SECONDS_MIN: Final = 1.0
+EXTERNAL_SECONDS_MAX: Final = 60.0
+REST_WATTS_MAX: Final = 100_000.0
+SUPPLY_EFFICIENCY_MIN: Final = 0.5
+WORKLOADS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,64 @@ class SourceSettings:
     cpu_backend: str = setting(
         "rapl", "Who reads the CPU's registers.", choices=("rapl", "pyrapl")
     )
+    psys: bool = setting(
+        default=False,
+        help_text="Count RAPL's psys in place of packages and memory: only if you checked it.",
+    )
+    host_meters: tuple[str, ...] = setting(
+        (),
+        "Zones that together meter the whole host, as doctor names them: source/domain/instance.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalSettings:
+    meters: tuple[str, ...] = setting(
+        (),
+        "Meters in the supply of this host: an http:// address of a Shelly, a Tasmota or the "
+        "documented JSON, or the path of a file that holds it.",
+    )
+    period_seconds: float = setting(10.0, "Time between two reads.")
+
+    def __post_init__(self) -> None:
+        if not EXTERNAL_SECONDS_MIN <= self.period_seconds <= EXTERNAL_SECONDS_MAX:
+            raise ValueError(
+                f"period_seconds must be {EXTERNAL_SECONDS_MIN} to {EXTERNAL_SECONDS_MAX}: "
+                f"{self.period_seconds}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestSettings:
+    power_watts: float = setting(
+        0.0, "What fans, disks and boards draw that no meter of a component sees, if you know it."
+    )
+    supply_efficiency: float = setting(
+        1.0, "Part of the power at the plug that the power supply passes on, such as 0.92."
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.power_watts <= REST_WATTS_MAX:
+            raise ValueError(f"power_watts must be 0 to {REST_WATTS_MAX}: {self.power_watts}")
+        if not SUPPLY_EFFICIENCY_MIN <= self.supply_efficiency <= 1:
+            raise ValueError(
+                f"supply_efficiency must be {SUPPLY_EFFICIENCY_MIN} to 1: {self.supply_efficiency}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributionSettings:
+    level: str = setting(
+        "workloads",
+        "To whom the energy is shared out: units, containers, pods and virtual machines; or "
+        "processes; or nobody.",
+        choices=("workloads", "processes", "off"),
+    )
+    max_workloads: int = setting(50, "Series of this host; the others are summed as other.")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_workloads <= WORKLOADS_MAX:
+            raise ValueError(f"max_workloads must be 1 to {WORKLOADS_MAX}: {self.max_workloads}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +175,9 @@ class AgentConfig:
     path: PathSettings = field(default_factory=PathSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
+    external: ExternalSettings = field(default_factory=ExternalSettings)
+    rest: RestSettings = field(default_factory=RestSettings)
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)

@@ -10,9 +10,11 @@ from typing import Final, NamedTuple
 
 from wattgram.units import MICROWATTS_PER_WATT, NANOSECONDS_PER_SECOND
 
-# No zone of any machine that we know of draws so much; a larger difference is a register that
-# was reset and looks as if it had wrapped.
-POWER_CEILING_MICROWATTS: Final = 10_000 * MICROWATTS_PER_WATT
+# No machine that we know of draws so much.
+POWER_CEILING_MICROWATTS: Final = 100_000 * MICROWATTS_PER_WATT
+# Nor a package: a larger difference of a register that wraps is one that was reset and looks as
+# if it had wrapped.
+WRAPPING_CEILING_MICROWATTS: Final = 10_000 * MICROWATTS_PER_WATT
 
 # Up to here one read of a 32-bit energy register cannot hide a second wrap: the smallest range
 # in the field is 65 kJ, which takes a 2 kW package 32 s.
@@ -55,7 +57,8 @@ def energy_increase(
         seconds = elapsed_nanoseconds / NANOSECONDS_PER_SECOND
         return Lost("late_sample", f"the register may have wrapped unseen in {seconds:.0f} s")
     quantity = current - previous + (wraps_at or 0 if wrapped else 0)
-    if quantity * NANOSECONDS_PER_SECOND > POWER_CEILING_MICROWATTS * elapsed_nanoseconds:
+    ceiling = WRAPPING_CEILING_MICROWATTS if wraps_at else POWER_CEILING_MICROWATTS
+    if quantity * NANOSECONDS_PER_SECOND > ceiling * elapsed_nanoseconds:
         return Lost(
             "counter_reset" if wrapped else "implausible",
             f"{previous} to {current} would be {quantity} uJ in {elapsed_nanoseconds} ns",

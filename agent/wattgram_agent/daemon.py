@@ -15,9 +15,10 @@ from typing import Final
 
 from wattgram.handshake import Hello
 from wattgram.notify import notify_systemd
-from wattgram.readings import LABEL_LENGTH_MAX
+from wattgram.readings import LABEL_LENGTH_MAX, State
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent import __version__
+from wattgram_agent.apportioner import Apportioner
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.host import Clock, SystemClock, boot_id, facts
 from wattgram_agent.roster import find_sources
@@ -41,9 +42,16 @@ async def run(config: AgentConfig) -> None:
     spool = Spool(
         config.state_directory / "spool", max_bytes=config.spool.max_bytes, sync=config.spool.sync
     )
-    sampler = Sampler(config, clock, this_boot, spool, lambda: find_sources(config))
-    for finding in sampler.roster.findings:
-        LOG.info("source name=%s state=%s reason=%r", finding.name, finding.state, finding.reason)
+    apportioner = None
+    if config.attribution.level != "off":
+        apportioner = Apportioner(
+            config.host_paths, config.attribution.level, config.attribution.max_workloads
+        )
+    sampler = Sampler(config, clock, this_boot, spool, find_sources(config), apportioner)
+    for finding in sampler.observer.roster.findings:
+        level = logging.DEBUG if finding.state is State.ABSENT else logging.INFO
+        LOG.log(level, "source name=%s state=%s reason=%r", finding.name, finding.state,
+                finding.reason)  # fmt: skip
     uplink = Uplink(config, spool, _greeter(config, agent_id, this_boot, spool, clock))
     await _run_until_signal(sampler, uplink)
     with contextlib.suppress(DeliveryError, TimeoutError):

@@ -3,7 +3,8 @@
 Holds the last good sample of every point and differences the next one against it. The caller
 says what time it is and whether the host slept. The first sample of a point yields nothing; a
 failed one yields a gap; the first good one after it spans the time in between, so that nothing
-is lost and nothing invented.
+is lost and nothing invented. Only what is counted may span: a zone that is not counted stands
+aside while another is, and what it counted meanwhile must not be booked a second time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from wattgram_agent.counters import (
     energy_increase,
     traffic_increase,
 )
-from wattgram_agent.source import FailedSample, GaugeSample, Point, Sample
+from wattgram_agent.source import (
+    CounterSample,
+    FailedSample,
+    GaugeSample,
+    IdleSample,
+    Point,
+    Sample,
+)
 
 # A power that was seen once says nothing about what happened a while later.
 GAUGE_HOLD_NANOSECONDS: Final = 15 * NANOSECONDS_PER_SECOND
@@ -35,10 +43,12 @@ class Register(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one beat of the sampler gave."""
+    """What one beat of the sampler gave. `idle` and `lost` say of whom there is no reading."""
 
     readings: list[Reading]
     gaps: list[Gap]
+    idle: Mapping[Point, str] = {}
+    lost: Mapping[Point, Lost] = {}
 
 
 class Meter:
@@ -61,6 +71,12 @@ class Meter:
             point: register.boottime_nanoseconds for point, register in self._registers.items()
         }
         self._beat_nanoseconds: int | None = None
+        self._registers_before: Mapping[Point, Register] = {}
+
+    @property
+    def registers_before(self) -> Mapping[Point, Register]:
+        """The values that `registers` had before the newest step."""
+        return self._registers_before
 
     @property
     def registers(self) -> Mapping[Point, Register]:
@@ -71,21 +87,36 @@ class Meter:
         """Difference `samples`, all read at `now_nanoseconds` of the boot-time clock."""
         readings: list[Reading] = []
         gaps: dict[tuple[str, str], Gap] = {}
+        idle: dict[Point, str] = {}
+        lost: dict[Point, Lost] = {}
+        self._registers_before = dict(self._registers)
         for sample in samples:
             series = self._series.get(sample.point)
             if series is None:
+                continue
+            if isinstance(sample, IdleSample):
+                idle[sample.point] = sample.reason
+                self._registers.pop(sample.point, None)
+                self._accounted[sample.point] = now_nanoseconds
                 continue
             outcome = self._outcome(sample, series, now_nanoseconds)
             if isinstance(outcome, Reading):
                 readings.append(outcome)
             elif outcome is not None:
+                lost[sample.point] = outcome
                 gap = self._gap(sample.point, outcome, now_nanoseconds)
                 known = gaps.get((gap.source, gap.reason))
                 if known is None or known.duration_nanoseconds < gap.duration_nanoseconds:
                     gaps[gap.source, gap.reason] = gap
             self._accounted[sample.point] = now_nanoseconds
         self._beat_nanoseconds = now_nanoseconds
-        return Step(readings, list(gaps.values()))
+        return Step(readings, list(gaps.values()), idle, lost)
+
+    def relabel(self, series: Mapping[Point, Series]) -> None:
+        """Go on with other columns; registers of points that are still there stay."""
+        self._series = dict(series)
+        self._registers = {p: r for p, r in self._registers.items() if p in self._series}
+        self._accounted = {p: at for p, at in self._accounted.items() if p in self._series}
 
     def forget(self, reason: str, now_nanoseconds: int) -> list[Gap]:
         """Drop every baseline, as after a suspend: the time up to now is a gap."""
@@ -106,8 +137,12 @@ class Meter:
             detail=lost.detail,
         )
 
-    def _outcome(self, sample: Sample, series: Series, now: int) -> Reading | Lost | None:
+    def _outcome(
+        self, sample: CounterSample | GaugeSample | FailedSample, series: Series, now: int
+    ) -> Reading | Lost | None:
         if isinstance(sample, FailedSample):
+            if not series.counted:
+                self._registers.pop(sample.point, None)
             return Lost(sample.reason, sample.detail)
         previous = self._registers.get(sample.point)
         if previous is not None and now <= previous.boottime_nanoseconds:

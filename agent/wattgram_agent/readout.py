@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count as count_from
 from typing import Any
 
 from wattgram.readings import Gap, Kind, Reading
 from wattgram.units import MICROWATTS_PER_WATT, NANOSECONDS_PER_SECOND, mean_power_microwatts
 from wattgram_agent.host import Clock
-from wattgram_agent.meter import Meter, Step
-from wattgram_agent.roster import Roster
+from wattgram_agent.meter import Step
+from wattgram_agent.observer import Observer
 
 
 def intervals(
-    roster: Roster, clock: Clock, interval_seconds: float, how_many: int
+    observer: Observer,
+    clock: Clock,
+    interval_seconds: float,
+    how_many: int,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[dict[str, Any]]:
     """Yield one object per interval, `how_many` times (0: for ever), on a steady beat."""
-    meter = Meter(roster.series())
     interval = int(interval_seconds * NANOSECONDS_PER_SECOND)
-    start = clock.boottime_nanoseconds()
+    observer.beat()
+    start = observer.last_beat_nanoseconds
     start_unix = clock.unix_nanoseconds()
-    meter.advance(roster.sample(), start)
     deadline = clock.monotonic_nanoseconds()
     for _ in range(how_many) if how_many else count_from():
         deadline += interval
-        time.sleep(max(0, deadline - clock.monotonic_nanoseconds()) / NANOSECONDS_PER_SECOND)
-        end = clock.boottime_nanoseconds()
-        step = meter.advance(roster.sample(), end)
+        sleep(max(0, deadline - clock.monotonic_nanoseconds()) / NANOSECONDS_PER_SECOND)
+        step = observer.beat()
+        end = observer.last_beat_nanoseconds
         end_unix = start_unix + end - start
         yield describe(step, start_unix, end_unix)
         start, start_unix = end, end_unix

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
 from typing import Final
 
 from wattgram.readings import Series, SeriesTable, SourceState, State
-from wattgram_agent.composition import Decision, compose, series_of
+from wattgram_agent.composition import Decision, Preferences, Silence, compose, series_of
 from wattgram_agent.config import AgentConfig
+from wattgram_agent.scout import Discoverer, Scout
 from wattgram_agent.source import (
     HostPaths,
     Point,
@@ -16,9 +19,13 @@ from wattgram_agent.source import (
     Source,
     SourceUnavailableError,
 )
-from wattgram_agent.sources import DISCOVERERS
+from wattgram_agent.sources import discoverers
+from wattgram_agent.sources.nvml import NvmlSource
+from wattgram_agent.workers import Offloaded, offload
 
 _CPU_BACKENDS: Final = ("rapl", "pyrapl")
+# What a slow meter may take to say its first word before the host's sum is decided without it.
+FIRST_ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +40,76 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """The sources that are sampled, and the decision on every zone that was found."""
+    """The sources that were found, and what is said of every one that was looked for.
+
+    `silent` are the zones that have nothing to say at present, with the reason.
+    """
 
     sources: tuple[Source, ...]
-    findings: tuple[Finding, ...]
+    outcomes: Mapping[str, Finding]
+    preferences: Preferences
+    silent: Mapping[Point, Silence]
     decisions: tuple[Decision, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The state of every source, in the order of the table."""
+        return tuple(
+            self._judge(outcome) if outcome.state is State.ACTIVE else outcome
+            for outcome in self.outcomes.values()
+        )
+
+    def without(self, silent: Mapping[Point, Silence]) -> Roster:
+        """Return the roster as it is while these zones have nothing to say."""
+        zones = [zone for source in self.sources for zone in source.zones()]
+        decisions = tuple(compose(zones, silent, self.preferences))
+        return replace(self, silent=dict(silent), decisions=decisions)
+
+    def joined_with(self, found: Roster) -> Roster:
+        """Return what was `found` later, with the sources of this one that did not change.
+
+        They keep their descriptors, and what they remember. The others are closed, here and
+        there.
+        """
+        mine = {source.name: source for source in self.sources}
+        kept: list[Source] = []
+        for source in found.sources:
+            old = mine.get(source.name)
+            if old is not None and list(old.zones()) == list(source.zones()):
+                source.close()
+                kept.append(mine.pop(source.name))
+            else:
+                kept.append(source)
+        for source in mine.values():
+            source.close()
+        return replace(found, sources=tuple(kept)).without(self.silent)
+
+    @property
+    def sampled(self) -> tuple[Source, ...]:
+        """The sources that are asked."""
+        counted = {one.zone.point.source for one in self.decisions if one.counted}
+        return tuple(
+            source for source in self.sources if source.name in counted or not source.is_spare
+        )
 
     def series(self) -> dict[Point, Series]:
         """Return the column of every zone that is sampled."""
-        sampled = {source.name for source in self.sources}
+        sampled = {source.name for source in self.sampled}
         return {
             decision.zone.point: series_of(decision)
             for decision in self.decisions
             if decision.zone.point.source in sampled
         }
 
-    def table(self, number: int, boot_id: str, grid_zone: str) -> SeriesTable:
+    def table(
+        self, number: int, boot_id: str, grid_zone: str, others: Iterable[Series] = ()
+    ) -> SeriesTable:
+        """Return the columns of this roster and `others` as they are told to a collector."""
         return SeriesTable(
             number=number,
             boot_id=boot_id,
             grid_zone=grid_zone,
-            series=tuple(self.series().values()),
+            series=(*self.series().values(), *others),
             sources=tuple(
                 SourceState(source=finding.name, state=finding.state, reason=finding.reason[:200])
                 for finding in self.findings
@@ -61,83 +117,109 @@ class Roster:
         )
 
     def sample(self) -> list[Sample]:
-        return [sample for source in self.sources for sample in source.sample()]
+        return [sample for source in self.sampled for sample in source.sample()]
+
+    def gpu_use(self) -> Mapping[str, Mapping[int, int]]:
+        """Return who kept NVIDIA's boards busy since the last call: UUID, process, millionths."""
+        for source in self.sources:
+            asked = source.source if isinstance(source, Offloaded) else source
+            if isinstance(asked, NvmlSource):
+                return asked.process_use()
+        return {}
 
     def close(self) -> None:
         for source in self.sources:
             source.close()
 
+    def _judge(self, outcome: Finding) -> Finding:
+        """Say whether a source that was found is active, spare, or fails altogether."""
+        mine = [one for one in self.decisions if one.zone.point.source == outcome.name]
+        if any(decision.counted for decision in mine):
+            return outcome
+        if mine and all(one.zone.point in self.silent or one.zone.refusal for one in mine):
+            for silence in (self.silent.get(one.zone.point) for one in mine):
+                if silence is not None and silence.is_failure:
+                    return replace(outcome, state=State.ERROR, reason=silence.why)
+        # That a zone refuses itself (a bound, a second view) does not say why its peers are idle.
+        reasons = [one.why for one in sorted(mine, key=lambda one: one.zone.refusal != "")]
+        reason = reasons[0] if reasons else "no zone"
+        return replace(outcome, state=State.AVAILABLE, reason=reason)
 
-def find_sources(config: AgentConfig) -> Roster:
-    """Look for every source that the configuration allows."""
-    return build_roster(
-        DISCOVERERS,
+
+def find_sources(config: AgentConfig) -> Callable[[], Roster]:
+    """Return a function that looks for every source that the configuration allows."""
+    table = discoverers(config)
+    disabled, backend = config.sources.disabled, config.sources.cpu_backend
+    passed_over = passed_over_names(table, disabled, backend)
+    return partial(
+        build_roster,
+        table,
         config.host_paths,
-        disabled=config.sources.disabled,
-        cpu_backend=config.sources.cpu_backend,
+        disabled=disabled,
+        cpu_backend=backend,
+        preferences=Preferences(host_meters=config.sources.host_meters, psys=config.sources.psys),
+        scout=Scout({n: d for n, d in table.items() if n not in passed_over}, config.host_paths),
     )
 
 
+def passed_over_names(
+    table: Iterable[str], disabled: Iterable[str], cpu_backend: str
+) -> dict[str, str]:
+    """Return the sources that are not looked for, and why."""
+    return {
+        name: "disabled in the configuration"
+        if name in disabled
+        else f"not chosen: sources.cpu_backend is {cpu_backend}"
+        for name in table
+        if name in disabled or (name in _CPU_BACKENDS and name != cpu_backend)
+    }
+
+
 def build_roster(
-    discoverers: Mapping[str, Callable[[HostPaths], Source]],
+    table: Mapping[str, Discoverer],
     paths: HostPaths,
     *,
     disabled: Iterable[str] = (),
     cpu_backend: str = "rapl",
+    preferences: Preferences | None = None,
+    scout: Scout | None = None,
 ) -> Roster:
-    """Look for every source, decide what is counted, and drop what need not be sampled."""
-    findings: dict[str, Finding] = {}
-    found: list[Source] = []
-    passed_over = {name for name in _CPU_BACKENDS if name != cpu_backend}
-    for name, discover in discoverers.items():
-        if name in disabled:
-            findings[name] = Finding(
-                name=name, state=State.ABSENT, reason="disabled in the configuration"
-            )
-        elif name in passed_over:
-            findings[name] = Finding(
-                name=name,
-                state=State.ABSENT,
-                reason=f"not chosen: sources.cpu_backend is {cpu_backend}",
-            )
-        else:
-            try:
-                found.append(discover(paths))
-            except SourceUnavailableError as error:
-                findings[name] = Finding(
-                    name=name, state=error.state, reason=error.reason, fix=error.fix
-                )
-    decisions = compose([zone for source in found for zone in source.zones()])
-    sampled = []
-    for source in found:
-        findings[source.name], wanted = _judge(source, decisions)
-        if wanted:
-            sampled.append(source)
-        else:
-            source.close()
-    return Roster(
-        sources=tuple(sampled),
-        findings=tuple(findings[name] for name in discoverers if name in findings),
-        decisions=tuple(decisions),
-    )
+    """Look for every source and decide what is counted, as if all zones could be read.
 
-
-def _judge(source: Source, decisions: Iterable[Decision]) -> tuple[Finding, bool]:
-    """Return what to say of a source that was found, and whether it is sampled.
-
-    A source none of whose zones is counted is sampled only if it measures: what it shows then
-    is a check on what is counted, while a second model would only cost.
+    A `scout` that is kept from one look to the next remembers which search still hangs.
     """
-    mine = [decision for decision in decisions if decision.zone.point.source == source.name]
-    counted = [decision for decision in mine if decision.counted]
-    problems = "; ".join(
-        f"{problem.location}: {problem.reason}"
-        for problem in getattr(getattr(source, "discovery", None), "problems", ())
+    passed_over = passed_over_names(table, tuple(disabled), cpu_backend)
+    scout = scout or Scout({n: d for n, d in table.items() if n not in passed_over}, paths)
+    found = scout.look()
+    outcomes: dict[str, Finding] = {}
+    sources: list[Source] = []
+    for name in table:
+        result = found.get(name)
+        if result is None:
+            outcomes[name] = Finding(name=name, state=State.ABSENT, reason=passed_over[name])
+        elif isinstance(result, SourceUnavailableError):
+            outcomes[name] = Finding(
+                name=name, state=result.state, reason=result.reason, fix=result.fix
+            )
+        else:
+            sources.append(offload(result))
+            problems = "; ".join(result.problems())
+            outcomes[name] = Finding(name=name, state=State.ACTIVE, reason=problems)
+    empty = Roster(
+        sources=tuple(sources),
+        outcomes=outcomes,
+        preferences=preferences or Preferences(),
+        silent={},
+        decisions=(),
     )
-    finding = Finding(name=source.name, state=State.ACTIVE, reason=problems)
-    if counted:
-        return finding, True
-    # That a zone refuses itself (a bound, a second view) does not say why its peers are idle.
-    reasons = [decision.why for decision in sorted(mine, key=lambda one: one.zone.refusal != "")]
-    reason = reasons[0] if reasons else "no zone"
-    return replace(finding, state=State.AVAILABLE, reason=reason), source.name != "model"
+    return empty.without({})
+
+
+def settle(roster: Roster, seconds: float = FIRST_ANSWER_SECONDS) -> None:
+    """Let the slow meters say their first word, so that the sum is decided with them."""
+    slow = [one for one in roster.sources if isinstance(one, Offloaded) and one.period_seconds]
+    for source in slow:
+        source.prime()
+    deadline = monotonic() + seconds
+    for source in slow:
+        source.settle(deadline - monotonic())

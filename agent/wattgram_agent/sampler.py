@@ -7,26 +7,35 @@ remembers.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from wattgram.readings import AgentStatus, Gap, Kind, SeriesTable
+from wattgram.readings import AgentStatus, Batch, Gap, SeriesTable
 from wattgram.units import NANOSECONDS_PER_MICROSECOND, NANOSECONDS_PER_SECOND
-from wattgram_agent.batches import BatchBuilder, without_first_interval
+from wattgram.workloads import Workload, series_of
+from wattgram_agent import today
+from wattgram_agent.apportioner import Apportioner
+from wattgram_agent.batches import (
+    BatchBuilder,
+    counted_energy,
+    with_shares,
+    without_first_interval,
+)
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.host import Clock, resident_memory_bytes
-from wattgram_agent.meter import Meter
+from wattgram_agent.meter import Register
+from wattgram_agent.observer import Observer
 from wattgram_agent.roster import Roster
 from wattgram_agent.source import Point
 from wattgram_agent.spool import Dropped, Spool
+from wattgram_agent.today import Today
 
 LOG: Final = logging.getLogger("wattgram.sampler")
 
-# CLOCK_BOOTTIME runs on while the host sleeps, CLOCK_MONOTONIC does not.
-SUSPEND_NANOSECONDS: Final = NANOSECONDS_PER_SECOND // 2
 REDISCOVERY_SECONDS: Final = 60.0
 
 
@@ -40,17 +49,17 @@ class Sampler:
         boot_id: str,
         spool: Spool,
         find_sources: Callable[[], Roster],
+        apportioner: Apportioner | None = None,
     ) -> None:
         self._config = config
+        self._apportioner = apportioner
+        self._shares: tuple[Workload, ...] = ()
+        self._today = today.load(config.state_directory) or Today()
         self._clock = clock
         self._boot_id = boot_id
         self._spool = spool
-        self._find_sources = find_sources
-        self._roster = find_sources()
-        self._slept = self._suspended_nanoseconds()
         self._disk_failed = False
         self._is_first_batch = True
-        self._table = self._next_table()
         checkpoint = spool.checkpoint()
         now = clock.boottime_nanoseconds()
         kept = {
@@ -60,32 +69,58 @@ class Sampler:
             and checkpoint.boot_id == boot_id
             and register.boottime_nanoseconds < now
         }
-        self._meter = Meter(self._roster.series(), kept)
+        self._observer = Observer(
+            find_sources, clock, kept, supply_efficiency=config.rest.supply_efficiency
+        )
+        if apportioner is not None:
+            apportioner.gpu_use = self._gpu_use
+        self._version = self._observer.version
+        self._base = self._table = self._next_table()
         # An interval begins where the registers of the last batch were read.
-        last = max((register.boottime_nanoseconds for register in kept.values()), default=None)
-        self._builder = BatchBuilder(self._table, last) if last is not None else None
+        known = [register for point, register in kept.items() if point in self._observer.series]
+        last = max((register.boottime_nanoseconds for register in known), default=None)
+        self._builder = BatchBuilder(self._base, last) if last is not None else None
         self._pending_gaps: list[Gap] = []
         if spool.corrupt_records:
             LOG.warning("spool_records_corrupt count=%d", spool.corrupt_records)
         self._note_dropped(spool.lost_to_rot, "spool_corrupt")
 
     @property
-    def roster(self) -> Roster:
-        return self._roster
+    def observer(self) -> Observer:
+        return self._observer
 
     def beat(self) -> None:
         """Sample once and add the interval since the last beat."""
-        now = self._clock.boottime_nanoseconds()
-        self._notice_suspend(now)
-        step = self._meter.advance(self._roster.sample(), now)
+        step = self._observer.beat()
+        now = self._observer.last_beat_nanoseconds
+        if self._observer.slept and self._apportioner is not None:
+            self._apportioner.forget()
+        if self._observer.version != self._version:
+            self._begin_table()
         if self._builder is None:
-            self._builder = BatchBuilder(self._table, now)
+            self._builder = BatchBuilder(self._base, now)
             self._builder.add_gaps(step.gaps)
         else:
             self._builder.add(step, now)
 
+    def look_again(self) -> None:
+        """Look for sources that came or went; a change begins a new series table."""
+        self._observer.look_again()
+
+    def _begin_table(self) -> None:
+        """Close the batch before the newest beat, and go on in the columns of that beat."""
+        self._close(self._observer.registers_before)
+        self._version = self._observer.version
+        self._base = self._next_table()
+        self._table = self._next_table(self._shares)
+        if self._builder is not None:
+            self._builder = BatchBuilder(self._base, self._builder.end_nanoseconds)
+
     def close_batch(self) -> None:
         """Put what was read since the last batch into the spool."""
+        self._close(self._observer.registers)
+
+    def _close(self, registers: Mapping[Point, Register]) -> None:
         if self._builder is None:
             return
         self._builder.add_gaps(self._pending_gaps)
@@ -97,8 +132,9 @@ class Sampler:
         if self._is_first_batch and self._spool.checkpoint_is_stale:
             batch = without_first_interval(batch)
         self._is_first_batch = False
+        batch = self._shared_out(batch)
         try:
-            dropped = self._spool.append(batch, self._table, self._meter.registers)
+            dropped = self._spool.append(batch, self._table, registers)
         except OSError as error:
             if not self._disk_failed:
                 LOG.error("spool_unwritable error=%r", str(error))  # noqa: TRY400
@@ -114,39 +150,6 @@ class Sampler:
                 self._clock.unix_nanoseconds() - age, self._clock.boottime_nanoseconds() - age
             )
         )
-
-    def look_again(self) -> None:
-        """Look for sources that came or went; a change begins a new series table."""
-        roster = self._find_sources()
-        if (roster.series(), roster.findings) == (self._roster.series(), self._roster.findings):
-            roster.close()
-            return
-        if not self._energy_points() <= {d.zone.point for d in roster.decisions}:
-            # A meter that is gone just now is a gap. Without it another would be counted in its
-            # place, and its register forgotten.
-            roster.close()
-            return
-        self.close_batch()
-        for finding in roster.findings:
-            if finding not in self._roster.findings:
-                LOG.info("source name=%s state=%s reason=%r", finding.name, finding.state,
-                         finding.reason)  # fmt: skip
-        self._roster.close()
-        self._roster = roster
-        self._table = self._next_table()
-        self._meter = Meter(roster.series(), self._meter.registers)
-        self._builder = (
-            BatchBuilder(self._table, self._clock.boottime_nanoseconds())
-            if self._builder
-            else None
-        )
-
-    def _energy_points(self) -> set[Point]:
-        return {
-            point
-            for point, series in self._roster.series().items()
-            if series.kind is Kind.ENERGY and series.counted and series.source != "model"
-        }
 
     def run(
         self,
@@ -176,22 +179,38 @@ class Sampler:
                 break
         self.beat()
         self.close_batch()
-        self._roster.close()
+        self._observer.close()
+        if self._apportioner is not None:
+            self._apportioner.close()
 
-    def _notice_suspend(self, now: int) -> None:
-        slept = self._suspended_nanoseconds()
-        if slept - self._slept > SUSPEND_NANOSECONDS:
-            seconds = (slept - self._slept) / NANOSECONDS_PER_SECOND
-            LOG.info("host_slept seconds=%.1f", seconds)
-            self._pending_gaps.extend(self._meter.forget("suspend", now))
-        self._slept = slept
+    def _shared_out(self, batch: Batch) -> Batch:
+        """Add who used the counted energy of a batch; the table grows with new workloads."""
+        counted, boards = counted_energy(batch, self._base)
+        shares: dict[Workload, int] = {}
+        if self._apportioner is not None and batch.interval_microseconds:
+            shares = dict(self._apportioner.share(counted, boards))
+        if not shares.keys() <= set(self._shares):
+            self._shares = tuple(shares)
+            self._table = self._next_table(self._shares)
+        self._note_today(counted, shares)
+        return with_shares(batch, self._table.number, [shares.get(who) for who in self._shares])
 
-    def _suspended_nanoseconds(self) -> int:
-        return self._clock.boottime_nanoseconds() - self._clock.monotonic_nanoseconds()
+    def _gpu_use(self) -> Mapping[str, Mapping[int, int]]:
+        return self._observer.roster.gpu_use()  # another one after the next look
 
-    def _next_table(self) -> SeriesTable:
-        return self._roster.table(
-            self._spool.last_table_number + 1, self._boot_id, self._config.grid_zone
+    def _note_today(self, counted: int, shares: Mapping[Workload, int]) -> None:
+        stored = self._today.stored_unix_seconds
+        self._today.add(self._clock.unix_nanoseconds(), counted, shares)
+        if self._today.updated_unix_seconds - stored >= today.WRITE_SECONDS:
+            with contextlib.suppress(OSError):
+                today.store(self._config.state_directory, self._today)
+
+    def _next_table(self, shares: Iterable[Workload] = ()) -> SeriesTable:
+        return self._observer.roster.table(
+            self._spool.last_table_number + 1,
+            self._boot_id,
+            self._config.grid_zone,
+            map(series_of, shares),
         )
 
     def _note_dropped(self, dropped: Dropped, reason: str = "spool_full") -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -23,15 +24,29 @@ class Point(NamedTuple):
     instance: str
 
 
+class Scope(StrEnum):
+    """What the energy of a zone covers; composition decides by it."""
+
+    HOST = "host"  # all that the host draws
+    PLATFORM = "platform"  # RAPL's psys: the package and more, what more is not defined
+    CPU = "cpu"  # one package: cores, caches, the graphics inside
+    DRAM = "dram"  # memory, outside the package
+    GPU = "gpu"  # one board that no zone of the CPU holds
+    REST = "rest"  # what the meters of the components leave out
+    PART = "part"  # inside another zone, or nobody knows: shown, never counted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
     """A point that exists, and what it stands for.
 
     `location` is where it is read, for people. `refusal` says why it must not be counted
-    even if its domain is (a mirrored die, a second view of the same register).
+    whatever its scope (a mirrored die, a second view of the same register); a zone whose scope
+    is PART needs one.
     """
 
     point: Point
+    scope: Scope = Scope.PART
     kind: Kind = Kind.ENERGY
     quality: Quality = Quality.MEASURED
     component: Component = Component.OTHER
@@ -67,14 +82,36 @@ class FailedSample(NamedTuple):
     detail: str
 
 
-Sample = CounterSample | GaugeSample | FailedSample
+class IdleSample(NamedTuple):
+    """A point that has nothing to say at present, which is no failure.
+
+    A battery on mains power says nothing of the host; a card that sleeps is not woken to ask.
+    """
+
+    point: Point
+    reason: str
+
+
+Sample = CounterSample | GaugeSample | FailedSample | IdleSample
 
 
 class Source(Protocol):
-    """One kind of sensor that is present on this host."""
+    """One kind of sensor that is present on this host. Sources derive from this class."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
+
+    period_seconds: float = 0.0
+    """How often it can be asked; 0: at every beat. The last power holds in between."""
+
+    may_block: bool = False
+    """Whether a read may take long or hang: it is asked in a thread of its own."""
+
+    is_spare: bool = False
+    """Whether it is asked only while one of its zones is counted: else it would only cost."""
+
+    def problems(self) -> Sequence[str]:
+        """Return what was found and cannot be sampled, and why, for people."""
+        return ()
 
     def zones(self) -> Sequence[Zone]:
         """Return what there is to sample, in a stable order."""

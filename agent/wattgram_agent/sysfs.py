@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
+from wattgram.readings import State
+
 _READ_BYTES: Final = 64
+# The device tree ends its strings with a NUL; copies of sysfs may be padded to a page.
+_PADDING: Final = " \t\r\n\0"
 # A writer that truncates first leaves a file empty for some microseconds: look again.
 _EMPTY_READS_MAX: Final = 100
 
@@ -21,11 +27,30 @@ class UnreadableError(Exception):
 
 
 def read_text(path: Path) -> str | None:
-    """Return the stripped text of a small file, None when it cannot be read or is not text."""
+    """Return the stripped text of a file, None when it cannot be read or is not text.
+
+    Never waits: what stands in place of a file and is none (a FIFO) cannot be read.
+    """
     try:
-        return path.read_text(encoding="utf-8").strip()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as file:
+            require_regular(file.fileno())
+            return file.read().decode().strip(_PADDING)
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def require_regular(path: Path | int) -> None:
+    """Raise OSError unless this is a regular file: reading anything else may never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def state_of(error: OSError) -> State:
+    """Return what it says of a source that its file cannot be opened."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return State.ABSENT
+    return State.PERMISSION_DENIED if isinstance(error, PermissionError) else State.ERROR
 
 
 def write_durably(path: Path, text: str) -> None:
@@ -46,12 +71,15 @@ def write_durably(path: Path, text: str) -> None:
 class KeptFile:
     """One integer behind a descriptor that stays open: a sixteenth of the price of `open`.
 
+    `signed` allows one below zero, as a current that flows back has.
+
     A descriptor outlives its file. When a value has not moved the path is looked at again, so
     that a file that was removed or put in place of another is noticed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, signed: bool = False) -> None:
         self._path = str(path)
+        self._sign = b"-" if signed else b""
         self._descriptor = -1
         self._inode = (0, 0)
         self._last = b""
@@ -70,8 +98,8 @@ class KeptFile:
                 f"{self._path}: {error.strerror}",
             ) from error
         self._last = text
-        digits = text.strip()
-        if not digits.isdigit():
+        digits = text.partition(b"\0")[0].strip()
+        if not digits.removeprefix(self._sign).isdigit():
             raise UnreadableError("unreadable", f"{self._path}: no count but {text[:32]!r}")
         return int(digits)
 

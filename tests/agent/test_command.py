@@ -17,7 +17,7 @@ from wattgram.settings import load
 from wattgram_agent import __version__
 from wattgram_agent.__main__ import main
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.sources import DISCOVERERS
+from wattgram_agent.sources import discoverers
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_doctor_prints_an_object(tree: RaplTree, capsys: pytest.CaptureFixture[s
     assert main(["doctor", "--json", *rooted(tree)]) == 0
     diagnosis = json.loads(capsys.readouterr().out)
 
-    assert [source["name"] for source in diagnosis["sources"]] == list(DISCOVERERS)
+    assert [source["name"] for source in diagnosis["sources"]] == list(discoverers(AgentConfig()))
     assert all({"name", "state", "reason", "fix"} <= set(one) for one in diagnosis["sources"])
     assert sum(zone["counted"] for zone in diagnosis["zones"]) == 4
     assert all(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent.counters import (
-    POWER_CEILING_MICROWATTS,
+    WRAPPING_CEILING_MICROWATTS,
     Increase,
     Lost,
     energy_increase,
@@ -33,7 +33,7 @@ def uses(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int]]]:
     wraps_at = draw(st.sampled_from(RANGES))
     steps = []
     for elapsed in draw(st.lists(st.integers(1, 30 * SECOND), max_size=20)):
-        most = min(wraps_at, POWER_CEILING_MICROWATTS * elapsed // SECOND)
+        most = min(wraps_at, WRAPPING_CEILING_MICROWATTS * elapsed // SECOND)
         steps.append((draw(st.integers(0, most)), elapsed))
     return wraps_at, draw(st.integers(0, wraps_at - 1)), steps
 
@@ -92,13 +92,15 @@ def test_a_reset_that_looks_like_a_wrap_is_known_by_its_power() -> None:
     assert reason(energy_increase(PACKAGE // 2, 0, PACKAGE, SECOND)) == "counter_reset"
 
 
-def test_a_rise_of_more_than_ten_kilowatts_is_not_use() -> None:
+def test_a_rise_of_more_than_any_machine_draws_is_not_use() -> None:
+    """Ten kilowatts for a register that wraps, a hundred for a meter of a whole host."""
     most = 10_000 * WATT_SECOND
 
     assert energy_increase(0, most, PACKAGE, SECOND) == Increase(most)
     assert reason(energy_increase(0, most + 1, PACKAGE, SECOND)) == "implausible"
     assert energy_increase(0, most + 1, PACKAGE, SECOND + SECOND // 1_000) == Increase(most + 1)
-    assert reason(energy_increase(0, most + 1, None, SECOND)) == "implausible"
+    assert energy_increase(0, 10 * most, None, SECOND) == Increase(10 * most)
+    assert reason(energy_increase(0, 10 * most + 1, None, SECOND)) == "implausible"
 
 
 @pytest.mark.parametrize(

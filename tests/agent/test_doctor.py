@@ -13,8 +13,8 @@ from wattgram.readings import Component, State
 from wattgram_agent import doctor
 from wattgram_agent.config import AgentConfig, PathSettings, SourceSettings
 from wattgram_agent.roster import Roster, build_roster, find_sources
-from wattgram_agent.source import HostPaths, Point, Source, SourceUnavailableError, Zone
-from wattgram_agent.sources import DISCOVERERS
+from wattgram_agent.source import HostPaths, Point, Scope, Source, SourceUnavailableError, Zone
+from wattgram_agent.sources import discoverers
 
 LONG = "sudo " + " ".join(f"--option-{n}" for n in range(40))
 
@@ -26,8 +26,15 @@ def missing(paths: HostPaths) -> Source:
 @pytest.fixture
 def roster() -> Roster:
     zones = [
-        Zone(point=Point("rapl", "package", "0"), component=Component.CPU, location="/sys/x"),
-        Zone(point=Point("rapl", "core", "0"), component=Component.CPU),
+        Zone(
+            point=Point("rapl", "package", "0"),
+            scope=Scope.CPU,
+            component=Component.CPU,
+            location="/sys/x",
+        ),
+        Zone(
+            point=Point("rapl", "core", "0"), component=Component.CPU, refusal="inside the package"
+        ),
     ]
     return build_roster(
         {"rapl": lambda paths: FakeSource("rapl", zones, list), "nvml": missing}, HostPaths()
@@ -53,6 +60,7 @@ def test_a_diagnosis_is_an_object_of_this_shape(roster: Roster) -> None:
                 "source": "rapl",
                 "domain": "package",
                 "instance": "0",
+                "kind": "energy_microjoules",
                 "quality": "measured",
                 "counted": True,
                 "why": "overlaps no other counted zone",
@@ -62,6 +70,7 @@ def test_a_diagnosis_is_an_object_of_this_shape(roster: Roster) -> None:
                 "source": "rapl",
                 "domain": "core",
                 "instance": "0",
+                "kind": "energy_microjoules",
                 "quality": "measured",
                 "counted": False,
                 "why": "inside the package",
@@ -76,29 +85,29 @@ def test_a_person_sees_every_state_and_every_verdict(roster: Roster) -> None:
         " ".join(line.split()) for line in doctor.as_text(doctor.diagnose(roster)).splitlines()
     ]
 
-    assert lines[:4] == [
-        "SOURCES",
+    assert lines[:5] == [
+        "This host's energy is rapl package 0.",
+        "",
+        "SOURCE STATE WHY",
         "rapl active",
-        "nvml permission_denied",
-        "readable by root only",
+        "nvml permission_denied readable by root only",
     ]
-    assert "rapl package 0 counted: overlaps no other counted zone" in lines
-    assert "rapl core 0 shown, not counted: inside the package" in lines
-    assert "/sys/x" in lines
+    assert "rapl package 0 yes overlaps no other counted zone (/sys/x)" in lines
+    assert "rapl core 0 no inside the package" in lines
 
 
 def test_a_fix_can_be_copied_whole(roster: Roster) -> None:
     """Lines are broken between words, never within one."""
     text = doctor.as_text(doctor.diagnose(roster))
 
-    assert " ".join(text.split("fix:")[1].split("ZONES")[0].split()) == LONG
+    assert " ".join(text.split("nvml: ")[1].split("ZONE")[0].split()) == LONG
     assert max(len(line) for line in text.splitlines()) <= 96
 
 
 def test_a_host_on_which_there_is_nothing_is_told_so() -> None:
     empty = build_roster({"nvml": missing}, HostPaths())
 
-    assert "nothing on this host can be measured" in doctor.as_text(doctor.diagnose(empty))
+    assert "Nothing on this host can be measured" in doctor.as_text(doctor.diagnose(empty))
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -126,12 +135,12 @@ def test_a_captured_machine_is_diagnosed_source_by_source(
         path=PathSettings(sysfs=tree.sysfs, procfs=tree.procfs),
         sources=SourceSettings(disabled=("nvml",)),
     )
-    found = find_sources(config)
+    found = find_sources(config)()
     found.close()
     diagnosis = doctor.diagnose(found)
 
-    assert [source["name"] for source in diagnosis["sources"]] == list(DISCOVERERS)
+    assert [source["name"] for source in diagnosis["sources"]] == list(discoverers(AgentConfig()))
     assert [zone["why"] for zone in diagnosis["zones"]] == [
         "overlaps no other counted zone",
-        "on AuthenticAMD every die shows the socket's register, as 0-die-0",
+        "every die shows the socket's register, as 0-die-0",
     ]

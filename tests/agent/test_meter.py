@@ -23,6 +23,7 @@ from metering import (
     power,
 )
 from wattgram.readings import QUANTITY_MAX, Gap, Reading
+from wattgram_agent.counters import Lost
 from wattgram_agent.meter import Register, Step
 from wattgram_agent.source import Point
 
@@ -75,9 +76,12 @@ def test_two_samples_at_one_instant_are_one(bench: Bench) -> None:
 def test_a_failed_sample_is_a_gap_and_the_next_good_one_spans_it(bench: Bench) -> None:
     bench.at(0, count(100))
 
-    assert bench.at(1, failed()) == Step([], [Gap(
+    step = bench.at(1, failed())
+
+    assert (step.readings, step.gaps) == ([], [Gap(
         source="rapl", reason="unreadable", duration_nanoseconds=SECOND, detail="why"
     )])  # fmt: skip
+    assert step.lost == {PACKAGE: Lost("unreadable", "why")}
     assert bench.at(3, failed()).gaps[0].duration_nanoseconds == 2 * SECOND
     assert bench.spans(4, count(160)) == [(60, 0, 4)]
 

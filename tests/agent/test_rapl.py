@@ -177,6 +177,31 @@ def test_dies_are_summed_on_intel_and_mirrors_on_amd(
     assert len(source.zones()) == 3
 
 
+@pytest.mark.parametrize(
+    ("vendor", "first", "second", "counted"),
+    [
+        ("AuthenticAMD", 38_620_000_000, 38_620_400_000, 1),
+        ("AuthenticAMD", 111_111_111_111, 99_999_999_999, 2),
+        ("GenuineIntel", 111_111_111_111, 99_999_999_999, 2),
+        ("GenuineIntel", 38_620_000_000, 38_620_100_000, 1),
+        ("GenuineIntel", 38_620_000_000, 38_630_000_000, 2),
+        ("GenuineIntel", 500, 500, 2),
+        ("", 38_620_000_000, 38_620_000_000, 1),
+    ],
+)
+def test_registers_that_hold_enough_tell_whether_dies_mirror_each_other(
+    tmp_path: Path, vendor: str, first: int, second: int, counted: int
+) -> None:
+    """What the vendor's dies do is only a guess: a tree may be another machine's."""
+    tree = RaplTree(tmp_path)
+    tree.vendor(vendor)
+    tree.add("intel-rapl:0", "package-0-die-0", start=first)
+    tree.add("intel-rapl:1", "package-0-die-1", start=second)
+    zones = rapl.discover(tree.paths).zones()
+
+    assert sum(not zone.refusal for zone in zones) == counted
+
+
 def test_the_memory_of_a_die_belongs_to_that_die(tmp_path: Path) -> None:
     tree = RaplTree(tmp_path)
     for die in (0, 1):

@@ -12,23 +12,20 @@ from wattgram.readings import Component, Gap, Kind, Quality, Reading, Series
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent import readout
 from wattgram_agent.meter import Step
-from wattgram_agent.roster import Roster, build_roster
-from wattgram_agent.source import CounterSample, FailedSample, HostPaths, Point, Sample, Zone
+from wattgram_agent.observer import Observer
+from wattgram_agent.roster import build_roster
+from wattgram_agent.source import (
+    CounterSample,
+    FailedSample,
+    HostPaths,
+    Point,
+    Sample,
+    Scope,
+    Zone,
+)
 
 SECOND = NANOSECONDS_PER_SECOND
 PACKAGE = Point("rapl", "package", "0")
-
-
-class LeapingClock(ManualClock):
-    """A clock on which the next deadline has always just come."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._seconds = seconds
-
-    def monotonic_nanoseconds(self) -> int:
-        self.advance(self._seconds)
-        return super().monotonic_nanoseconds()
 
 
 def reading(
@@ -127,13 +124,15 @@ def test_a_person_is_told_that_the_power_is_unknown() -> None:
     assert readout.as_text(readout.describe(Step([], []), 0, SECOND)).endswith("power unknown")
 
 
-def roster(samples: Sequence[Sample]) -> Roster:
+def observer(samples: Sequence[Sample], clock: ManualClock) -> Observer:
     """Return a host of one package that says `samples`, one after the other."""
     said = iter(samples)
     source = FakeSource(
-        "rapl", [Zone(point=PACKAGE, component=Component.CPU)], lambda: [next(said)]
+        "rapl",
+        [Zone(point=PACKAGE, scope=Scope.CPU, component=Component.CPU)],
+        lambda: [next(said)],
     )
-    return build_roster({"rapl": lambda paths: source}, HostPaths())
+    return Observer(lambda: build_roster({"rapl": lambda paths: source}, HostPaths()), clock)
 
 
 def count(value: int) -> Sample:
@@ -142,24 +141,26 @@ def count(value: int) -> Sample:
 
 def test_intervals_follow_each_other_from_the_first_sample_on() -> None:
     said = [count(100), count(130), FailedSample(PACKAGE, "unreadable", ""), count(190)]
-    clock = LeapingClock(2)
+    clock = ManualClock()
     began = clock.unix
-    found = list(readout.intervals(roster(said), clock, 2, 3))
+    found = list(readout.intervals(observer(said, clock), clock, 2, 3, clock.advance))
 
     assert [
         (one["start_unix_nanoseconds"] - began, one["end_unix_nanoseconds"] - began)
         for one in found
-    ] == [(0, 4 * SECOND), (4 * SECOND, 6 * SECOND), (6 * SECOND, 8 * SECOND)]
+    ] == [(0, 2 * SECOND), (2 * SECOND, 4 * SECOND), (4 * SECOND, 6 * SECOND)]
     assert [one["counted_energy_microjoules"] for one in found] == [30, None, 60]
     assert [one["readings"][0]["covered_nanoseconds"] for one in found if one["readings"]] == [
-        4 * SECOND,
+        2 * SECOND,
         4 * SECOND,
     ]
     assert [gap["seconds"] for one in found for gap in one["gaps"]] == [2.0]
 
 
 def test_without_a_number_intervals_go_on_for_ever() -> None:
-    endless = readout.intervals(roster([count(n) for n in range(50)]), LeapingClock(1), 1, 0)
+    clock = ManualClock()
+    said = [count(n) for n in range(50)]
+    endless = readout.intervals(observer(said, clock), clock, 1, 0, clock.advance)
 
     assert [next(endless)["counted_energy_microjoules"] for _ in range(49)] == [1] * 49
 

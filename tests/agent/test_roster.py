@@ -16,17 +16,25 @@ from wattgram_agent.source import (
     CounterSample,
     HostPaths,
     Point,
+    Scope,
     Source,
     SourceUnavailableError,
     Zone,
 )
-from wattgram_agent.sources import DISCOVERERS
+from wattgram_agent.sources import discoverers
 
 PATHS = HostPaths()
-PACKAGE = Zone(point=Point("rapl", "package", "0"), component=Component.CPU)
-CORE = Zone(point=Point("rapl", "core", "0"), component=Component.CPU)
-BOUND = Zone(point=Point("model", "host", "low"), quality=Quality.MODELLED, refusal="a bound")
-MODEL = Zone(point=Point("model", "host", "mid"), quality=Quality.MODELLED)
+PACKAGE = Zone(point=Point("rapl", "package", "0"), scope=Scope.CPU, component=Component.CPU)
+CORE = Zone(
+    point=Point("rapl", "core", "0"), component=Component.CPU, refusal="inside the package"
+)
+BOUND = Zone(
+    point=Point("model", "host", "low"),
+    scope=Scope.HOST,
+    quality=Quality.MODELLED,
+    refusal="a bound",
+)
+MODEL = Zone(point=Point("model", "host", "mid"), scope=Scope.HOST, quality=Quality.MODELLED)
 
 
 def source(*zones: Zone) -> FakeSource:
@@ -74,8 +82,8 @@ def test_a_model_beside_a_meter_is_not_sampled_and_says_why() -> None:
     model = source(BOUND, MODEL)
     found = roster(source(PACKAGE), model)
 
-    assert [one.name for one in found.sources] == ["rapl"]
-    assert model.closed
+    assert [one.name for one in found.sampled] == ["rapl"]
+    assert not model.closed  # it stands by: it is counted when the meter falls silent
     assert found.findings[1] == Finding(
         name="model", state=State.AVAILABLE, reason="a meter covers the CPU"
     )
@@ -169,11 +177,11 @@ def test_a_closed_roster_closed_its_sources() -> None:
 
 def test_a_real_tree_is_rapl_alone_with_every_other_source_explained(tmp_path: Path) -> None:
     tree = two_socket_tree(tmp_path)
-    found = find_sources(host(tree, disabled=("nvml",)))
+    found = find_sources(host(tree, disabled=("nvml",)))()
     found.close()
 
-    assert [finding.name for finding in found.findings] == list(DISCOVERERS)
-    assert [one.name for one in found.sources] == ["rapl"]
+    assert [finding.name for finding in found.findings] == list(discoverers(AgentConfig()))
+    assert [one.name for one in found.sampled] == ["rapl"]
     assert [finding.name for finding in found.findings if not finding.reason] == ["rapl"]
     assert sum(series.counted for series in found.series().values()) == 4
 
@@ -181,7 +189,7 @@ def test_a_real_tree_is_rapl_alone_with_every_other_source_explained(tmp_path: P
 def test_zones_that_cannot_be_sampled_are_the_reason_of_an_active_source(tmp_path: Path) -> None:
     tree = two_socket_tree(tmp_path)
     (tree.directory("intel-rapl:1") / "energy_uj").unlink()
-    found = find_sources(host(tree, disabled=("nvml",)))
+    found = find_sources(host(tree, disabled=("nvml",)))()
     found.close()
 
     assert found.findings[0] == Finding(
@@ -193,7 +201,7 @@ def test_zones_that_cannot_be_sampled_are_the_reason_of_an_active_source(tmp_pat
 
 def test_every_source_of_the_table_explains_an_empty_host(tmp_path: Path) -> None:
     paths = HostPaths(sysfs=tmp_path / "sys", procfs=tmp_path / "proc")
-    for name, discover in DISCOVERERS.items():
+    for name, discover in discoverers(AgentConfig()).items():
         if name == "nvml":
             continue  # asks the dynamic linker, not the tree
         with pytest.raises(SourceUnavailableError) as caught:

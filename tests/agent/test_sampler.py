@@ -85,7 +85,7 @@ def test_whatever_fails_or_is_killed_every_joule_is_in_the_spool_once(
             elif then == "kill":
                 host.restart()
             elif then == "look again":
-                host.sampler.look_again()
+                host.look_again()
         for meter in host.meters:
             meter.fails = False
         host.beat(1, 1)
@@ -171,10 +171,10 @@ def test_a_meter_that_fails_is_a_gap_with_its_reason(host: Host) -> None:
 def test_a_source_that_came_is_found_and_has_a_table_of_its_own(host: Host) -> None:
     host.beat()
     host.beat(10, 10)
-    host.sampler.look_again()
+    host.look_again()
     host.beat(1, 1)
     host.meters.append(Meter(Point("nvml", "package", "GPU-a"), truth=500))
-    host.sampler.look_again()
+    host.look_again()
     host.beat(2, 2, 2)
     host.beat(4, 4, 4)
     host.sampler.close_batch()
@@ -184,24 +184,25 @@ def test_a_source_that_came_is_found_and_has_a_table_of_its_own(host: Host) -> N
         (1, 2),
         (2, 3),
     ]
-    assert [finding.name for finding in host.sampler.roster.findings] == ["rapl", "nvml"]
+    assert [finding.name for finding in host.sampler.observer.roster.findings] == ["rapl", "nvml"]
 
 
 def test_a_look_that_finds_nothing_new_changes_nothing(host: Host) -> None:
     host.beat()
     host.beat(10, 10)
-    roster = host.sampler.roster
-    host.sampler.look_again()
+    roster = host.sampler.observer.roster
+    host.look_again()
 
-    assert host.sampler.roster is roster
+    assert host.sampler.observer.roster is roster
     assert not roster.sources[0].closed  # type: ignore[attr-defined]
     assert len(host.spool) == 0
 
 
 def test_a_look_that_finds_another_closes_what_was_there(host: Host) -> None:
-    before = host.sampler.roster.sources[0]
+    before = host.sampler.observer.roster.sources[0]
     host.meters.append(Meter(Point("rapl", "package", "2")))
-    host.sampler.look_again()
+    host.look_again()
+    host.beat()
 
     assert before.closed  # type: ignore[attr-defined]
 
@@ -213,7 +214,7 @@ def test_a_meter_that_is_away_when_looked_for_is_a_gap_and_no_other_takes_its_pl
     host.beat()
     host.beat(10, 10)
     away = host.meters.pop()
-    host.sampler.look_again()
+    host.look_again()
     host.meters.append(away)
     away.fails = True
     host.beat(10, 10)

@@ -13,10 +13,9 @@ import pytest
 
 import wattgram_agent
 import wattgram_collector
-from wattgram.settings import as_toml
+from wattgram.settings import as_toml, named_section
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.sources import DISCOVERERS
-from wattgram_agent.sources.rapl import UDEV_RULE
+from wattgram_agent.sources import discoverers, ipmi, rapl
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.exposition.families import HOST_FAMILIES, Type
 
@@ -74,10 +73,21 @@ def _settings(section: Any, at: str = "") -> Iterator[tuple[str, str, str]]:
         value = getattr(section, field.name)
         if dataclasses.is_dataclass(value):
             yield from _settings(value, f"{at}{field.name}.")
+        elif named := named_section(type(section), field.name):
+            yield f"{at}{field.name}.NAME", "none", field.metadata["help"]
+            yield from _settings(_defaults(named), f"{at}{field.name}.NAME.")
         else:
             choices = field.metadata["choices"]
             text = field.metadata["help"] + (f" One of {', '.join(choices)}." if choices else "")
             yield f"{at}{field.name}", "unset" if value is None else as_toml(value), text
+
+
+def _defaults(kind: Any) -> Any:
+    """Return an instance of nothing but defaults, which some sections do not accept."""
+    made = object.__new__(kind)
+    for field in dataclasses.fields(kind):
+        object.__setattr__(made, field.name, field.default)
+    return made
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -99,10 +109,51 @@ def test_every_version_is_the_same() -> None:
     assert {project, wattgram_agent.__version__, wattgram_collector.__version__} == {newest[1]}
 
 
-def test_every_source_is_on_its_page() -> None:
-    page = (ROOT / "docs" / "sources.md").read_text()
+SOURCES = ROOT / "docs" / "sources"
+FACTS = ("Measures", "Counted as", "Quality", "Permission", "Period", "Checked on")
+BESIDE_THE_AGENT = ("redfish",)  # read by the collector
 
-    assert [name for name in DISCOVERERS if f"| `{name}` |" not in page] == []
+
+def facts_of(name: str) -> dict[str, str]:
+    """Return the table with which the page of a source begins, and its title."""
+    lines = (SOURCES / f"{name}.md").read_text().splitlines()
+    rows = [line.strip("|").split(" | ", 1) for line in lines[4 : 4 + len(FACTS)]]
+    return {
+        "title": lines[0].removeprefix(f"# `{name}`: "),
+        **{row[0].strip(): row[-1].strip() for row in rows},
+    }
+
+
+def test_the_index_of_sources_is_made_from_their_pages(golden: Golden) -> None:
+    names = [*discoverers(AgentConfig()), *BESIDE_THE_AGENT]
+    lines = [
+        "# Sources",
+        "",
+        "Made from the pages below by `make docs`. `wattgram-agent doctor` shows which of these a",
+        "host has, in what state, what is counted and why, and what would change it.",
+        "",
+        "Everything that is found is shown; one set is counted, so that each joule is counted",
+        "once: a meter of the whole host if one speaks; else packages, memory and GPUs; else the",
+        "model. Which set it is may change while the agent runs, as when a laptop is unplugged:",
+        "the interval in which it changes belongs to one of the two. A meter that fails keeps its",
+        "place for as long as its next word would still cover the time (15 s for a power, 120 s",
+        "for a register); then the next best takes over. What the operator knows better:",
+        "`sources.host_meters` names zones that together meter the whole host, `sources.psys`",
+        "believes RAPL's psys, `sources.disabled` looks away.",
+        "",
+        "| source | what | counted as | checked on |",
+        "|---|---|---|---|",
+    ]
+    for name in names:
+        facts = facts_of(name)
+        assert tuple(facts)[1:] == FACTS, name
+        assert all(facts.values()), name
+        lines.append(
+            f"| [`{name}`]({name}.md) | {facts['title']} | {facts['Counted as']} | "
+            f"{facts['Checked on']} |"
+        )
+    assert {path.stem for path in SOURCES.glob("*.md")} - {"README"} == set(names)
+    golden(SOURCES / "README.md", "\n".join([*lines, ""]))
 
 
 def test_every_metric_that_the_readme_names_exists() -> None:
@@ -126,10 +177,11 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     assert named <= targets
 
 
-def test_the_udev_rule_that_doctor_prints_is_the_one_that_is_shipped() -> None:
-    rules = (ROOT / "deploy" / "udev" / "60-wattgram-rapl.rules").read_text().splitlines()
+@pytest.mark.parametrize(("name", "rule"), [("rapl", rapl.UDEV_RULE), ("ipmi", ipmi.UDEV_RULE)])
+def test_the_udev_rule_that_doctor_prints_is_the_one_that_is_shipped(name: str, rule: str) -> None:
+    rules = (ROOT / "deploy" / "udev" / f"60-wattgram-{name}.rules").read_text().splitlines()
 
-    assert [line for line in rules if not line.startswith("#")] == [UDEV_RULE]
+    assert [line for line in rules if not line.startswith("#")] == [rule]
 
 
 def test_continuous_integration_runs_the_readme_test_command() -> None:

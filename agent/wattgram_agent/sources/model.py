@@ -1,7 +1,8 @@
-"""A labelled guess of the whole host, for one whose CPU no meter covers.
+"""A labelled guess of the host and of its CPU packages, for one whose CPU no meter covers.
 
-How busy the threads are comes from the kernel; what a busy and an idle thread draw comes from
-`coefficients`. Three points go out: `mid`, which may be counted, and the bounds around it.
+How busy the threads are comes from the kernel; what that draws is the business of `estimate`.
+The middle of the host may be counted. The bounds around it, and the packages inside it, are
+shown, so that they can be compared with a meter.
 """
 
 from __future__ import annotations
@@ -14,31 +15,34 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from wattgram.readings import Quality, State
-from wattgram_agent.coefficients import (
-    Bounds,
-    Coefficients,
-    CpuIdentity,
-    coefficients_for,
-    parse_cpuinfo,
-    power_microwatts,
-)
+from wattgram.readings import Component, Quality, State
+from wattgram_agent.cloud import Cloud, read_cloud
+from wattgram_agent.coefficients import Bounds, coefficients_for
+from wattgram_agent.estimate import Estimate, Machine, envelope, estimate
+from wattgram_agent.processors import CpuIdentity, parse_cpuinfo
+from wattgram_agent.procfs import psutil_reading
 from wattgram_agent.source import (
     FailedSample,
     GaugeSample,
     HostPaths,
     Point,
     Sample,
+    Scope,
+    Source,
     SourceUnavailableError,
     Zone,
 )
-from wattgram_agent.sysfs import read_text
+from wattgram_agent.sysfs import read_text, require_regular, state_of
+from wattgram_agent.tdp import SOURCE as TDP_SOURCE
+from wattgram_agent.tdp import tdp_watts
 
 NAME: Final = "model"
 
-POINTS: Final = tuple(Point(NAME, "host", bound) for bound in Bounds._fields)
+HOST_POINTS: Final = tuple(Point(NAME, "host", bound) for bound in Bounds._fields)
+PACKAGE_POINTS: Final = tuple(Point(NAME, "package", bound) for bound in Bounds._fields)
 _COUNTED: Final = "mid"
 _BOUND_REFUSAL: Final = "bound of the model, not a second estimate"
+_PACKAGE_REFUSAL: Final = "inside the modelled host"
 
 # psutil turns a line that is cut short into one of these.
 _MALFORMED: Final = (OSError, ValueError, TypeError, IndexError, AttributeError)
@@ -59,61 +63,57 @@ class CpuTimes(NamedTuple):
     steal: float
 
 
-class ModelSource:
-    """The power of `threads` threads between idle and busy, since the previous sample."""
+class ModelSource(Source):
+    """The power of a machine between idle and busy, since the previous sample."""
 
     name = NAME
+    is_spare = True
 
-    def __init__(
-        self, paths: HostPaths, coefficients: Coefficients, threads: int, *, is_guest: bool = False
-    ) -> None:
+    def __init__(self, paths: HostPaths, machine: Machine, cloud: str = "") -> None:
         self._procfs = paths.procfs
-        self._coefficients = coefficients
-        self._threads = threads
-        self._is_guest = is_guest
+        self._machine = machine
+        self._cloud = cloud
+        self._envelope = envelope(machine)
+        self._points = HOST_POINTS
+        if self._envelope.package_full is not None:
+            self._points += PACKAGE_POINTS
         self._previous: CpuTimes | None = None
 
     def zones(self) -> Sequence[Zone]:
-        where = "threads of a virtual machine" if self._is_guest else "threads"
-        location = (
-            f"{self._coefficients.microarchitecture}, {self._threads} {where}, "
-            f"{self._coefficients.source}"
-        )
-        return [
-            Zone(
-                point=point,
-                quality=Quality.MODELLED,
-                location=location,
-                refusal="" if point.instance == _COUNTED else _BOUND_REFUSAL,
-            )
-            for point in POINTS
-        ]
+        location = describe(self._machine, self._cloud)
+        return [_zone(point, location) for point in self._points]
 
     def sample(self) -> Sequence[Sample]:
         try:
             current = read_cpu_times(self._procfs)
         except _MALFORMED as error:
-            return _failed("unreadable", f"{self._procfs / 'stat'}: {error}")
+            return self._failed("unreadable", f"{self._procfs / 'stat'}: {error}")
         previous, self._previous = self._previous, current
         if previous is None:
             return []
         ratio = busy_ratio(previous, current)
         if ratio is None:
-            return _failed("no_cpu_time", "the kernel counted no CPU time since the last sample")
-        power = power_microwatts(self._coefficients, self._threads, ratio)
+            return self._failed(
+                "no_cpu_time", "the kernel counted no CPU time since the last sample"
+            )
+        powers = _in_order(estimate(self._envelope, ratio))
         return [
             GaugeSample(point, microwatts, averaged=True)
-            for point, microwatts in zip(POINTS, power, strict=True)
+            for point, microwatts in zip(self._points, powers, strict=True)
         ]
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def _failed(self, reason: str, detail: str) -> list[Sample]:
+        return [FailedSample(point, reason, detail) for point in self._points]
 
 
 def discover(paths: HostPaths) -> ModelSource:
     """Return the model of the host under `paths.procfs`; raises SourceUnavailableError."""
     stat = paths.procfs / "stat"
     try:
+        require_regular(stat)
         text = stat.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise SourceUnavailableError(state_of(error), f"{stat}: {error.strerror}") from error
@@ -124,7 +124,35 @@ def discover(paths: HostPaths) -> ModelSource:
         read_cpu_times(paths.procfs)
     except _MALFORMED as error:
         raise SourceUnavailableError(State.ERROR, f"{stat}: {error}") from error
-    return ModelSource(paths, coefficients_for(cpu), cpu.threads, is_guest=cpu.hypervisor)
+    cloud = read_cloud(paths.sysfs)
+    return ModelSource(paths, machine_of(cpu, cloud), cloud.label)
+
+
+def machine_of(cpu: CpuIdentity, cloud: Cloud) -> Machine:
+    """Return what the estimate is made from: a guest's own CPU decides, then what was sold."""
+    return Machine(
+        coefficients=coefficients_for(cpu, cloud.microarchitecture),
+        threads=cpu.threads,
+        sockets=cpu.sockets,
+        tdp_watts=None if cpu.hypervisor else tdp_watts(cpu.model_name),
+        is_single_threaded=cpu.is_single_threaded,
+        is_guest=cpu.hypervisor,
+    )
+
+
+def describe(machine: Machine, cloud: str) -> str:
+    """PURE. Return what the estimate is based on, for people."""
+    row = machine.coefficients
+    threads = f"{machine.threads} threads"
+    parts = [
+        row.microarchitecture,
+        f"{threads} of a virtual machine" if machine.is_guest else threads,
+    ]
+    if cloud:
+        parts.append(cloud)
+    if machine.tdp_watts:
+        parts.append(f"{machine.sockets} x {machine.tdp_watts:g} W ({TDP_SOURCE})")
+    return ", ".join([*parts, row.source, f"confidence {row.confidence}"])
 
 
 def identify(paths: HostPaths, stat: str) -> CpuIdentity:
@@ -140,8 +168,8 @@ def identify(paths: HostPaths, stat: str) -> CpuIdentity:
 
 def read_cpu_times(procfs: Path) -> CpuTimes:
     """Return the kernel's counts; raises OSError, or what psutil makes of a malformed file."""
-    psutil.PROCFS_PATH = str(procfs)
-    times = psutil.cpu_times()
+    with psutil_reading(procfs, "stat"):
+        times = psutil.cpu_times()
     # No default: psutil names the fields after the running kernel, and without them it guesses.
     return CpuTimes(*(float(getattr(times, name)) for name in CpuTimes._fields))
 
@@ -160,12 +188,25 @@ def busy_ratio(previous: CpuTimes, current: CpuTimes) -> float | None:
     return (delta.user + delta.nice + delta.system + delta.irq + delta.softirq) / total
 
 
-def state_of(error: OSError) -> State:
-    """Return what it says of a source that its file cannot be opened."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return State.ABSENT
-    return State.PERMISSION_DENIED if isinstance(error, PermissionError) else State.ERROR
+def _zone(point: Point, location: str) -> Zone:
+    if point.domain == "package":
+        return Zone(
+            point=point,
+            scope=Scope.PART,
+            quality=Quality.MODELLED,
+            component=Component.CPU,
+            location=location,
+            refusal=_PACKAGE_REFUSAL,
+        )
+    return Zone(
+        point=point,
+        scope=Scope.HOST,
+        quality=Quality.MODELLED,
+        location=location,
+        refusal="" if point.instance == _COUNTED else _BOUND_REFUSAL,
+    )
 
 
-def _failed(reason: str, detail: str) -> list[Sample]:
-    return [FailedSample(point, reason, detail) for point in POINTS]
+def _in_order(power: Estimate) -> tuple[int, ...]:
+    """Return the powers in the order of the points."""
+    return (*power.host, *(power.package or ()))

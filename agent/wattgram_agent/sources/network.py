@@ -16,12 +16,14 @@ from typing import Final, NamedTuple
 import psutil
 
 from wattgram.readings import Kind, State
+from wattgram_agent.procfs import psutil_reading
 from wattgram_agent.source import (
     CounterSample,
     FailedSample,
     HostPaths,
     Point,
     Sample,
+    Source,
     SourceUnavailableError,
     Zone,
 )
@@ -48,7 +50,7 @@ class Interface(NamedTuple):
     master: str
 
 
-class NetworkSource:
+class NetworkSource(Source):
     """Received and transmitted bytes per interface; the set follows what is plugged in."""
 
     name = NAME
@@ -86,9 +88,10 @@ class NetworkSource:
         """Nothing is kept open."""
 
     def _counters(self) -> Mapping[str, psutil._ntuples.snetio]:
-        psutil.PROCFS_PATH = str(network_procfs(self._paths.procfs))
-        # nowrap=True would hide resets in state that is global to the process.
-        return psutil.net_io_counters(pernic=True, nowrap=False)
+        procfs = network_procfs(self._paths.procfs)
+        with psutil_reading(procfs, "net/dev"):
+            # nowrap=True would hide resets in state that is global to the process.
+            return psutil.net_io_counters(pernic=True, nowrap=False)
 
     def _refresh(self, counters: Mapping[str, object]) -> None:
         names = frozenset(name for name in counters if name.isprintable())

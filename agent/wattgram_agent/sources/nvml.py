@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -27,15 +27,21 @@ from wattgram_agent.source import (
     HostPaths,
     Point,
     Sample,
+    Scope,
+    Source,
     SourceUnavailableError,
     Zone,
 )
+from wattgram_agent.sources.nvml_use import ProcessUse
 from wattgram_agent.sources.nvml_verdicts import NOT_NOW, Verdict, verdict_on, why_none
 from wattgram_agent.sysfs import read_text
 
 NAME: Final = "nvml"
 LIBRARY: Final = "libnvidia-ml.so.1"
 RESTART_NANOSECONDS: Final = 60 * NANOSECONDS_PER_SECOND
+# The driver has a new sample of each process every sixth of a second to second: asked sooner,
+# it has none, as if nobody worked.
+USE_NANOSECONDS: Final = 2 * NANOSECONDS_PER_SECOND
 
 
 class Call(NamedTuple):
@@ -109,10 +115,11 @@ class Gpu:
         return GaugeSample(self.zone.point, value * MICROWATTS_PER_MILLIWATT, self.averaged)
 
 
-class NvmlSource:
+class NvmlSource(Source):
     """The boards of an initialised library, which is restarted at most once a minute."""
 
     name = NAME
+    may_block = True
 
     def __init__(
         self,
@@ -124,6 +131,8 @@ class NvmlSource:
         self._gpus = gpus
         self._now = monotonic_nanoseconds
         self._started_at = monotonic_nanoseconds()
+        self._use: ProcessUse | None = None
+        self._asked_at = 0
 
     def zones(self) -> Sequence[Zone]:
         return [gpu.zone for gpu in self._gpus]
@@ -132,7 +141,25 @@ class NvmlSource:
         if self._needs_restart() and self._now() - self._started_at >= RESTART_NANOSECONDS:
             self._started_at = self._now()
             self._restart()
-        return [gpu.sample(self._library) for gpu in self._gpus]
+        samples = [gpu.sample(self._library) for gpu in self._gpus]
+        use, now = self._use, self._now()
+        if use is not None and now - self._asked_at >= USE_NANOSECONDS:
+            self._asked_at = now
+            for gpu in self._gpus:
+                if gpu.failure is None:
+                    use.ask(self._library, gpu.zone.point.instance, gpu.handle)
+        return samples
+
+    def process_use(self) -> Mapping[str, Mapping[int, int]]:
+        """Return millionths of each board by process since the last call, by UUID.
+
+        From the first call on `sample` asks for it. May be called from another thread; never
+        waits for the library.
+        """
+        if self._use is None:
+            self._asked_at = self._now() - USE_NANOSECONDS
+            self._use = ProcessUse()
+        return self._use.take()
 
     def close(self) -> None:
         _shut_down(self._library)
@@ -212,7 +239,12 @@ def _describe(library: Any, handle: Any, uuid: str) -> Gpu:
     if architecture == _HOPPER or _is_ga100(pci_device_id):
         location += ", sensor looks 25 of every 100 ms"
     return Gpu(
-        zone=Zone(point=Point(NAME, "gpu", uuid), component=Component.GPU, location=location),
+        zone=Zone(
+            point=Point(NAME, "gpu", uuid),
+            scope=Scope.GPU,
+            component=Component.GPU,
+            location=location,
+        ),
         averaged=is_averaged(architecture, pci_device_id),
         calls=(POWER,) if is_superchip else (ENERGY, POWER),
         handle=handle,

@@ -21,18 +21,21 @@ from wattgram_agent.source import (
     HostPaths,
     Point,
     Sample,
+    Scope,
+    Source,
     SourceUnavailableError,
     Zone,
 )
-from wattgram_agent.sources import rapl
+from wattgram_agent.sources import rapl, rapl_zones
 
 NAME: Final = "pyrapl"
 _DOMAINS: Final = ("package", "dram")  # pyRAPL's order within a socket
 _COMPONENTS: Final = {"package": Component.CPU, "dram": Component.DRAM}
+_SCOPES: Final = {"package": Scope.CPU, "dram": Scope.DRAM}
 _UNREADABLE: Final = (OSError, ValueError, IndexError)
 
 
-class PyRaplSource:
+class PyRaplSource(Source):
     """The packages and memories that pyRAPL finds, each with the range that it wraps at."""
 
     name = NAME
@@ -47,7 +50,12 @@ class PyRaplSource:
 
     def zones(self) -> Sequence[Zone]:
         return [
-            Zone(point=point, component=_COMPONENTS[point.domain], location="pyRAPL")
+            Zone(
+                point=point,
+                scope=_SCOPES[point.domain],
+                component=_COMPONENTS[point.domain],
+                location="pyRAPL",
+            )
             for point in self._indices
         ]
 
@@ -131,10 +139,10 @@ def open_sensor(library: Any, wraps: Mapping[Point, int | None]) -> PyRaplSource
 
 def ranges(sysfs: Path) -> dict[Point, int | None]:
     """Return what each register wraps at, from the zones that the own reader finds."""
-    found = rapl.find_zone_directories(sysfs / "class" / "powercap")
+    found = rapl_zones.find_zone_directories(sysfs / "class" / "powercap")
     return {
         zone.zone.point._replace(source=NAME): zone.wraps_at
-        for zone in rapl.describe(found, "").zones
+        for zone in rapl_zones.describe(found, "").zones
     }
 
 

@@ -8,36 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from wattgram.readings import Component, State
+from wattgram.readings import State
 from wattgram_agent.source import (
     CounterSample,
     FailedSample,
     HostPaths,
-    Point,
     Sample,
+    Source,
     SourceUnavailableError,
     Zone,
 )
+from wattgram_agent.sources.rapl_zones import (
+    NAME,
+    Discovery,
+    Problem,
+    cpu_vendor,
+    describe,
+    find_zone_directories,
+)
 from wattgram_agent.sysfs import KeptFile, UnreadableError, read_text
-
-NAME: Final = "rapl"
-
-_ZONE_DIRECTORY: Final = re.compile(r"(intel-rapl(?:-mmio|-tpmi)?):([0-9a-f]+)(?::([0-9a-f]+))?")
-_PACKAGE_NAME: Final = re.compile(r"package-(\d+(?:-die-\d+)?)")
-_COMPONENTS: Final = {
-    "package": Component.CPU,
-    "core": Component.CPU,
-    "uncore": Component.CPU,
-    "dram": Component.DRAM,
-}
-_DOMAINS: Final = ("package", "core", "uncore", "dram", "psys")
-_DEPTH_MAX: Final = 4
-_MIRRORING_VENDORS: Final = ("AuthenticAMD", "HygonGenuine")
 
 # The rule of deploy/udev/60-wattgram-rapl.rules, so that the command works from a wheel too.
 UDEV_RULE: Final = (
@@ -52,39 +45,7 @@ UDEV_FIX: Final = (
 )
 
 
-class ZoneFiles(NamedTuple):
-    """One zone directory as it was found. `package` is the parent's instance, if it has one."""
-
-    identifier: str
-    control_type: str
-    directory: Path
-    name: str | None
-    package: str
-
-
-class CountedZone(NamedTuple):
-    """A zone that has a register, and what that register wraps at."""
-
-    zone: Zone
-    register: Path
-    wraps_at: int | None
-
-
-class Problem(NamedTuple):
-    """A zone directory that cannot be sampled, and why."""
-
-    location: str
-    reason: str
-
-
-class Discovery(NamedTuple):
-    """Everything that the tree holds: what can be sampled, and what cannot."""
-
-    zones: tuple[CountedZone, ...]
-    problems: tuple[Problem, ...]
-
-
-class RaplSource:
+class RaplSource(Source):
     """The zones of one powercap tree, each behind a descriptor that stays open."""
 
     name = NAME
@@ -97,6 +58,9 @@ class RaplSource:
 
     def zones(self) -> Sequence[Zone]:
         return [zone.zone for zone in self.discovery.zones]
+
+    def problems(self) -> Sequence[str]:
+        return [f"{problem.location}: {problem.reason}" for problem in self.discovery.problems]
 
     def sample(self) -> Sequence[Sample]:
         samples: list[Sample] = []
@@ -125,153 +89,47 @@ def discover(paths: HostPaths) -> RaplSource:
         paths.sysfs / "devices" / "virtual" / "powercap"
     )
     if not found:
-        raise SourceUnavailableError(State.ABSENT, _why_nothing(root), _fix_nothing(root, paths))
+        state = State.PERMISSION_DENIED if _is_closed(root) else State.ABSENT
+        raise SourceUnavailableError(state, _why_nothing(root), _fix_nothing(root, paths))
     vendor = cpu_vendor(read_text(paths.procfs / "cpuinfo") or "")
     discovery = describe(found, vendor)
     if not discovery.zones:
         raise SourceUnavailableError(
             State.ERROR, "; ".join(f"{p.location}: {p.reason}" for p in discovery.problems)
         )
-    _require_readable(discovery)
-    return RaplSource(discovery)
+    return RaplSource(_only_readable(discovery))
 
 
-def find_zone_directories(root: Path) -> list[ZoneFiles]:
-    """Return the zone directories under `root`, flat or nested, each real one once."""
-    found: dict[str, ZoneFiles] = {}
-    _walk(root, "", found, _DEPTH_MAX)
-    seen: set[str] = set()
-    unique = []
-    for _, zone in sorted(found.items(), key=lambda item: _order(item[1])):
-        real = os.path.realpath(zone.directory)
-        if real not in seen:
-            seen.add(real)
-            unique.append(zone)
-    return unique
+def _only_readable(discovery: Discovery) -> Discovery:
+    """Return the zones whose registers may be read: said now, not at 3 a.m.
 
-
-def describe(found: Iterable[ZoneFiles], vendor: str) -> Discovery:
-    """Turn directories into zones: names to points, duplicates and mirrors refused."""
-    zones: list[CountedZone] = []
-    problems: list[Problem] = []
-    taken: dict[Point, str] = {}
-    for files in found:
-        register = files.directory / "energy_uj"
-        if not files.name:
-            problems.append(Problem(files.identifier, "no readable name file, or an empty one"))
-        elif not os.path.exists(register):
-            problems.append(Problem(files.identifier, f"zone {files.name} has no energy_uj file"))
-        else:
-            point = _point(files)
-            refusal = _refusal(files, point, taken, vendor)
-            if point in taken:
-                point = point._replace(instance=f"{point.instance}@{files.identifier}")
-            taken[point] = files.identifier
-            zones.append(
-                CountedZone(
-                    Zone(
-                        point=point,
-                        component=_COMPONENTS.get(point.domain, Component.OTHER),
-                        location=str(files.directory),
-                        refusal=refusal,
-                    ),
-                    register,
-                    parse_range(read_text(files.directory / "max_energy_range_uj")),
-                )
-            )
-    return Discovery(tuple(zones), tuple(problems))
-
-
-def parse_range(text: str | None) -> int | None:
-    """Return the value at which a register wraps, None where the file does not say."""
-    if text is None or not text.isascii() or not text.isdigit():
-        return None
-    return int(text) or None
-
-
-def cpu_vendor(cpuinfo: str) -> str:
-    """Return the `vendor_id` of /proc/cpuinfo, empty on CPUs that do not have one."""
-    for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "vendor_id":
-            return value.strip()
-    return ""
-
-
-def _walk(directory: Path, package: str, found: dict[str, ZoneFiles], depth: int) -> None:
-    try:
-        names = sorted(os.listdir(directory)) if depth else []
-    except OSError:
-        return
-    for entry in (directory / name for name in names if name.startswith("intel-rapl")):
-        match = _ZONE_DIRECTORY.fullmatch(entry.name)
-        if match is None:
-            _walk(entry, package, found, depth - 1)
-            continue
-        if not os.path.isdir(entry) or entry.name in found:
-            continue
-        parent = package
-        if match[3] is not None and not parent:
-            parent = _package_of(read_text(entry.parent / f"{match[1]}:{match[2]}" / "name"))
-        name = read_text(entry / "name")
-        found[entry.name] = ZoneFiles(entry.name, match[1], entry, name, parent)
-        _walk(entry, _package_of(name) or parent, found, depth - 1)
-
-
-def _order(zone: ZoneFiles) -> tuple[int, tuple[int, ...]]:
-    """MSR before its twins, so that a second view never wins; then by index."""
-    control = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio").index(zone.control_type)
-    return control, tuple(int(part, 16) for part in zone.identifier.split(":")[1:])
-
-
-def _package_of(name: str | None) -> str:
-    match = _PACKAGE_NAME.fullmatch(name or "")
-    return match[1] if match else ""
-
-
-def _point(files: ZoneFiles) -> Point:
-    name = files.name or ""
-    package = _package_of(name)
-    if package:
-        return Point(NAME, "package", package)
-    if name == "psys":
-        return Point(NAME, "psys", "0")
-    domain = name if name in _DOMAINS else re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
-    return Point(NAME, domain, files.package or files.identifier)
-
-
-def _refusal(files: ZoneFiles, point: Point, taken: dict[Point, str], vendor: str) -> str:
-    if point in taken:
-        return f"a second view of {point.domain} {point.instance}, already at {taken[point]}"
-    package, die, _ = point.instance.partition("-die-")
-    if point.domain == "package" and die and vendor in _MIRRORING_VENDORS:
-        for other in taken:
-            if other.domain == "package" and other.instance.startswith(f"{package}-die-"):
-                return f"on {vendor} every die shows the socket's register, as {other.instance}"
-    if point.domain not in _DOMAINS:
-        return f"a zone named {files.name!r} is not known"
-    if point.domain == "dram" and not files.package:
-        return "belongs to no package"
-    return ""
-
-
-def _require_readable(discovery: Discovery) -> None:
-    """Raise SourceUnavailableError when no register may be read: said now, not at 3 a.m."""
-    denied = []
-    for zone in discovery.zones:
-        register = KeptFile(zone.register)
-        try:
-            register.read()
-        except UnreadableError as error:
-            if error.reason == "permission_denied":
-                denied.append(str(zone.register))
-                continue
-        finally:
-            register.close()
-        return
-    raise SourceUnavailableError(
-        State.PERMISSION_DENIED, f"{denied[0]} is readable by root only", UDEV_FIX
+    Raises SourceUnavailableError when none may.
+    """
+    denied = [zone for zone in discovery.zones if _is_denied(zone.register)]
+    if len(denied) == len(discovery.zones):
+        raise SourceUnavailableError(
+            State.PERMISSION_DENIED, f"{denied[0].register} is readable by root only", UDEV_FIX
+        )
+    problems = (Problem(z.zone.location, "no permission to read energy_uj") for z in denied)
+    return Discovery(
+        tuple(zone for zone in discovery.zones if zone not in denied),
+        (*discovery.problems, *problems),
     )
+
+
+def _is_denied(path: Path) -> bool:
+    register = KeptFile(path)
+    try:
+        register.read()
+    except UnreadableError as error:
+        return error.reason == "permission_denied"
+    finally:
+        register.close()
+    return False
+
+
+def _is_closed(root: Path) -> bool:
+    return os.path.isdir(root) and not os.access(root, os.R_OK | os.X_OK, effective_ids=True)
 
 
 def _why_nothing(root: Path) -> str:
@@ -292,4 +150,5 @@ def _fix_nothing(root: Path, paths: HostPaths) -> str:
             return (
                 "mount the host's /sys read-only at /host/sys and run with --path.sysfs /host/sys"
             )
-    return "modprobe intel_rapl_msr" if paths.sysfs == Path("/sys") else ""
+    is_guest = " hypervisor" in (read_text(paths.procfs / "cpuinfo") or "")
+    return "modprobe intel_rapl_msr" if paths.sysfs == Path("/sys") and not is_guest else ""
