@@ -24,11 +24,13 @@ from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.service import IngestService
+from wattgram_collector.ingest.turns import Turns
 from wattgram_collector.intensities import annual
 from wattgram_collector.intensities.operator import OperatorTable
 from wattgram_collector.intensity import Chain
 from wattgram_collector.ledger import Ledger
 from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.redfish.watch import hosts_of_meters, watching
 
 LOG: Final = logging.getLogger("wattgram.collector")
 GRACE_SECONDS: Final = 5.0
@@ -77,9 +79,13 @@ async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tupl
     records = {record.key: record for record in ledger.agents()}
     fleet = Fleet(records, ledger.totals())
     book = Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
-    intake = Intake(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent)
+    turns = Turns(hosts_of_meters(config.redfish))
+    turns.load(ledger, records.values())
+    intake = Intake(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent, turns,
+                    max_workloads=config.limits.max_workloads)  # fmt: skip
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    IngestService(intake).add_to(server)
+    service = IngestService(intake)
+    service.add_to(server)
     grpc_port = _bind(server, config)
     await server.start()
     app = application(
@@ -87,14 +93,17 @@ async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tupl
         registry(intake, committer),
         lambda: committer.is_healthy,
         int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND),
+        sensors=config.exposition.sensors,
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     committing = asyncio.ensure_future(committer.run())
-    committing.add_done_callback(_stop_with(asyncio.current_task()))
+    stop = _stop_with(asyncio.current_task())
+    committing.add_done_callback(stop)
     try:
         http_port = await _listen(runner, config.http.address)
-        yield grpc_port, http_port
+        async with watching(config, service, intake, stop):
+            yield grpc_port, http_port
     finally:
         await server.stop(GRACE_SECONDS)
         await runner.cleanup()
@@ -105,10 +114,12 @@ async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tupl
 
 
 def _stop_with(task: asyncio.Task[object] | None) -> Callable[[asyncio.Future[None]], None]:
-    """Return what ends `task` when the committer dies of a bug: nothing would be acknowledged."""
+    """Return what ends `task` when another dies of a bug: without the committer, say, nothing
+    would be acknowledged.
+    """
 
-    def ended(committing: asyncio.Future[None]) -> None:
-        if task is not None and not committing.cancelled():
+    def ended(other: asyncio.Future[None]) -> None:
+        if task is not None and not other.cancelled():
             task.cancel()
 
     return ended

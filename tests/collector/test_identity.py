@@ -40,3 +40,13 @@ def test_a_name_is_compared_as_utf8() -> None:
 
 def test_the_names_may_come_as_a_stream_that_is_read_once() -> None:
     assert may_speak_for("agent-1", {NAMES: iter([b"other", b"agent-1"])})
+
+
+@pytest.mark.parametrize("agent_id", ["redfish:", "redfish:rack1"])
+def test_nobody_speaks_for_the_collector_itself_without_a_certificate_of_that_name(
+    agent_id: str,
+) -> None:
+    assert not may_speak_for(agent_id, {})
+    assert not may_speak_for(agent_id, {NAMES: [b"agent-1"]})
+    assert may_speak_for(agent_id, {NAMES: [agent_id.encode()]})
+    assert may_speak_for(f"not-{agent_id}", {})

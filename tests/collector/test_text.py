@@ -56,11 +56,11 @@ def sample(name: str, value: Value, **labels: str) -> tuple[Sample, float]:
 def test_a_small_fleet_reads_as_it_did(
     golden: Callable[[Path, str], None], name: str, *, openmetrics: bool
 ) -> None:
-    golden(GOLDEN / name, page(collect(small_fleet(), NOW), openmetrics=openmetrics))
+    golden(GOLDEN / name, page(collect(small_fleet(), NOW, sensors=True), openmetrics=openmetrics))
 
 
 def test_both_formats_say_the_same() -> None:
-    families = collect(small_fleet(), NOW)
+    families = collect(small_fleet(), NOW, sensors=True)
     text, openmetrics = (
         read(page(families, openmetrics=form), openmetrics=form) for form in (False, True)
     )
@@ -74,7 +74,7 @@ def test_promtool_has_nothing_to_object_to() -> None:
         pytest.skip("needs promtool (apt-get install prometheus)")
     checked = subprocess.run(
         (promtool, "check", "metrics"),
-        input=page(collect(small_fleet(), NOW), openmetrics=False),
+        input=page(collect(small_fleet(), NOW, sensors=True), openmetrics=False),
         text=True,
         capture_output=True,
         check=False,
@@ -84,7 +84,7 @@ def test_promtool_has_nothing_to_object_to() -> None:
 
 def test_no_sample_has_a_timestamp() -> None:
     """Prometheus would show the last value of a host that is gone for five minutes more."""
-    for line in page(collect(small_fleet(), NOW), openmetrics=False).splitlines():
+    for line in page(collect(small_fleet(), NOW, sensors=True), openmetrics=False).splitlines():
         assert line.startswith("#") or len(line.rpartition("}")[2].split()) == 1
 
 
@@ -94,7 +94,7 @@ def test_a_page_of_nothing_is_only_its_end() -> None:
 
 
 def test_openmetrics_ends_once() -> None:
-    text = page(collect(small_fleet(), NOW), openmetrics=True)
+    text = page(collect(small_fleet(), NOW, sensors=True), openmetrics=True)
     assert text.count("# EOF") == 1
     assert text.endswith("\n# EOF\n")
 

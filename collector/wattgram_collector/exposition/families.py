@@ -37,6 +37,17 @@ COMPONENT_ENERGY: Final = _family(
     "component_energy_joules", Type.COUNTER, "host component source",
     "Energy of the counted parts of the host in joules; they do not overlap.",
 )  # fmt: skip
+WORKLOAD_ENERGY: Final = _family(
+    "workload_energy_joules", Type.COUNTER, "host kind workload",
+    "The energy of the host in joules shared out to who used its CPU and its GPUs: modelled. Sums "
+    "over kind and workload, idle, unattributed and other with them, are energy of the host: do "
+    "not add the two.",
+)  # fmt: skip
+SENSOR_ENERGY: Final = _family(
+    "sensor_energy_joules", Type.COUNTER, "host source sensor",
+    "Energy of every meter in joules, counted or not. Meters overlap: do not sum. Only with "
+    "exposition.sensors.",
+)  # fmt: skip
 HOST_POWER: Final = _family(
     "host_power_watts", Type.GAUGE, "host",
     "Mean power of the host over its newest batch in watts; absent when late or unknown.",
@@ -134,7 +145,8 @@ REFUSED_BATCHES: Final = _family(
 )  # fmt: skip
 
 HOST_FAMILIES: Final = (
-    HOST_ENERGY, COMPONENT_ENERGY, HOST_POWER, EMISSION_RATE, EMISSIONS, UNPRICED,
+    HOST_ENERGY, COMPONENT_ENERGY, WORKLOAD_ENERGY, SENSOR_ENERGY, HOST_POWER, EMISSION_RATE,
+    EMISSIONS, UNPRICED,
     NETWORK_RECEIVE, NETWORK_TRANSMIT, NETWORK_ENERGY, NETWORK_EMISSIONS, INTENSITY,
     AGENT_UP, AGENT_LAST_SEEN, NEWEST_SAMPLE, CLOCK_OFFSET, SPOOLED, AGENT_CPU, AGENT_MEMORY,
     HOST_INFO, SOURCE_STATE, READINGS, GAP_SECONDS, REGISTER_RESETS, MISSING_BATCHES,

@@ -17,6 +17,7 @@ from wattgram.units import (
     MICROWATTS_PER_WATT,
     NANOSECONDS_PER_SECOND,
 )
+from wattgram.workloads import is_share
 from wattgram_collector.accounting.emissions import Account, emissions_grams
 from wattgram_collector.accounting.network import SEGMENT, network_energy_microjoules
 from wattgram_collector.exposition import families as names
@@ -32,15 +33,22 @@ Cell = tuple[Family, tuple[str, ...]]
 
 
 def collect(
-    agents: Iterable[Agent], now_unix_nanoseconds: int, zero_nanoseconds: int = 0
+    agents: Iterable[Agent],
+    now_unix_nanoseconds: int,
+    zero_nanoseconds: int = 0,
+    *,
+    sensors: bool = False,
 ) -> list[tuple[Family, Samples]]:
-    """Return every family with its samples, in the order of the table."""
+    """Return every family with its samples, in the order of the table.
+
+    `sensors` adds each meter by itself, which is many, and no sum of which means anything.
+    """
     page: Page = {family: {} for family in names.HOST_FAMILIES}
     for agent in agents:
         late = agent.is_late(now_unix_nanoseconds)
         _liveness(page, agent, late=late)
         if not agent.is_gone(now_unix_nanoseconds):
-            _counters(page, agent, now_unix_nanoseconds - zero_nanoseconds)
+            _counters(page, agent, now_unix_nanoseconds - zero_nanoseconds, sensors=sensors)
         if not late:
             _gauges(page, agent)
     return list(page.items())
@@ -61,7 +69,7 @@ def _liveness(page: Page, agent: Agent, *, late: bool) -> None:
         page[names.NEWEST_SAMPLE][host] = _seconds(agent.newest_sample_unix_nanoseconds)
 
 
-def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
+def _counters(page: Page, agent: Agent, shown_if_before: int, *, sensors: bool) -> None:
     host = agent.record.host
     totals = agent.totals
     young = {
@@ -72,7 +80,7 @@ def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
     told: set[Cell] = set()
     grown: set[Cell] = set()
     for key, quantity in totals.usage.items():
-        cells = _usage(page, host, totals.series[key], quantity)
+        cells = _usage(page, host, totals.series[key], quantity, sensors=sensors)
         told.update(cells)
         if key not in young:
             grown.update(cells)
@@ -87,20 +95,26 @@ def _counters(page: Page, agent: Agent, shown_if_before: int) -> None:
     _tallies(page, agent)
 
 
-def _usage(page: Page, host: str, series: Series, quantity: int) -> list[Cell]:
+def _usage(page: Page, host: str, series: Series, quantity: int, *, sensors: bool) -> list[Cell]:
     """Add what a series used to the counters that show it; return which those are."""
     if series.kind is Kind.RECEIVE:
         return [_add(page, names.NETWORK_RECEIVE, (host, series.instance), quantity)]
     if series.kind is Kind.TRANSMIT:
         return [_add(page, names.NETWORK_TRANSMIT, (host, series.instance), quantity)]
-    if not series.counted:
-        return []
     joules = Fraction(quantity, MICROJOULES_PER_JOULE)
-    component = (host, series.component.value, series.source)
-    return [
-        _add(page, names.HOST_ENERGY, (host, series.quality.value), joules),
-        _add(page, names.COMPONENT_ENERGY, component, joules),
-    ]
+    if is_share(series):
+        return [_add(page, names.WORKLOAD_ENERGY, (host, series.domain, series.instance), joules)]
+    cells = []
+    if series.counted:
+        component = (host, series.component.value, series.source)
+        cells = [
+            _add(page, names.HOST_ENERGY, (host, series.quality.value), joules),
+            _add(page, names.COMPONENT_ENERGY, component, joules),
+        ]
+    if sensors:
+        sensor = (host, series.source, f"{series.domain}/{series.instance}")
+        cells.append(_add(page, names.SENSOR_ENERGY, sensor, joules))
+    return cells
 
 
 def _posting(

@@ -52,6 +52,11 @@ class OwnMetrics(Collector):
             value=intake.undecodable,
         )
         yield CounterMetricFamily(
+            "wattgram_ingest_folded_workloads",
+            "Workloads of hosts that have had too many already; their energy is in other.",
+            value=intake.folded_workloads,
+        )
+        yield CounterMetricFamily(
             "wattgram_ledger_commits", "Transactions of the ledger.", value=committer.commits
         )
         yield CounterMetricFamily(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from wattgram_collector.exposition import page, text
+from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.ingest.agents import Fleet
 
@@ -33,12 +34,15 @@ def application(
     registry: CollectorRegistry,
     is_ready: Callable[[], bool],
     zero_nanoseconds: int,
+    *,
+    sensors: bool = False,
 ) -> web.Application:
     """Return the routes over what they show."""
 
     async def metrics(request: web.Request) -> web.Response:
         is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-        body = exposition(fleet, registry, zero_nanoseconds, openmetrics_format=is_openmetrics)
+        families = collect(fleet, time.time_ns(), zero_nanoseconds, sensors=sensors)
+        body = exposition(families, registry, openmetrics_format=is_openmetrics)
         headers = {
             "Content-Type": OPENMETRICS if is_openmetrics else TEXT,
             "Vary": "Accept, Accept-Encoding",
@@ -70,12 +74,13 @@ def application(
 
 
 def exposition(
-    fleet: Fleet, registry: CollectorRegistry, zero_nanoseconds: int, *, openmetrics_format: bool
+    families: Iterable[tuple[Family, text.Samples]],
+    registry: CollectorRegistry,
+    *,
+    openmetrics_format: bool,
 ) -> str:
     """Return the whole page of metrics: the fleet's, then the collector's own."""
-    hosts = text.render(
-        collect(fleet, time.time_ns(), zero_nanoseconds), openmetrics=openmetrics_format
-    )
+    hosts = text.render(families, openmetrics=openmetrics_format)
     if openmetrics_format:
         own: str = openmetrics.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
         return hosts + own.removesuffix(END) + END

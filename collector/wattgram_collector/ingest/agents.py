@@ -84,7 +84,12 @@ class Agent:
         if batch.is_whole:
             energy, elapsed = sum(map(sum, counted)), sum(lengths)
         else:
-            reached = {reach.cell % len(lengths) for reach in batch.reaches}
+            hosts = set(told.columns.host)
+            reached = {
+                reach.cell % len(lengths)
+                for reach in batch.reaches
+                if reach.cell // len(lengths) in hosts
+            }
             for at, (length, row) in enumerate(
                 zip(lengths, zip(*counted, strict=True), strict=False)
             ):

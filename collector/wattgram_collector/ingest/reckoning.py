@@ -5,11 +5,12 @@ Knows the policy of what is believed: clocks, powers, lengths. Knows no stream a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wattgram.handshake import Hello
-from wattgram.readings import Batch, SeriesTable
+from wattgram.readings import Batch, Series, SeriesTable
 from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
     MICROWATTS_PER_WATT,
@@ -82,6 +83,12 @@ class Told(NamedTuple):
     table: SeriesTable
     series_keys: tuple[int, ...]
     columns: Columns
+    filed: tuple[Series, ...] = ()
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Under which series each column is kept: its own, or one that several share."""
+        return self.filed or self.table.series
 
 
 def reckon(
@@ -108,15 +115,26 @@ def reckon(
         received_unix_nanoseconds=now_unix_nanoseconds,
         # What ends later than now is not newer than what ends now, when it comes.
         newest_sample_unix_nanoseconds=min(end, now_unix_nanoseconds),
-        usage={
-            (key, slot): quantity
-            for slot, row in found.items()
-            for key, quantity in zip(told.series_keys, row, strict=True)
-            if quantity is not None
-        },
+        usage=_usage(found, told.series_keys),
         postings=postings(found, told.columns, zone, book),
         tallies=_tallies(batch),
     )
+
+
+def _usage(found: SlotQuantities, keys: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Return what each series used in each slot; several columns may be kept under one."""
+    usage = {
+        (key, slot): quantity
+        for slot, row in found.items()
+        for key, quantity in zip(keys, row, strict=True)
+        if quantity is not None
+    }
+    if len(set(keys)) < len(keys):
+        usage = dict.fromkeys(usage, 0)
+        for slot, row in found.items():
+            for key, quantity in zip(keys, row, strict=True):
+                usage[key, slot] = usage.get((key, slot), 0) + (quantity or 0)
+    return usage
 
 
 def refused(

@@ -70,7 +70,8 @@ class IngestService:
             protocol_version=PROTOCOL_VERSION,
         )
         await context.write(encode_welcome(welcome))
-        return Stream(self._intake, context, agent, hello, clock, applied)
+        turn = self._intake.turns.of(agent, hello.facts.host)
+        return Stream(self._intake, context, agent, hello, clock, applied, turn)
 
 
 async def _hello(context: Context, data: object) -> Hello:

@@ -22,6 +22,7 @@ from wattgram.wire import WireError, decode_agent_message, encode_ack
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.reckoning import AgentClock, RefusalError, Told, reckon, refused
+from wattgram_collector.ingest.turns import Turn
 from wattgram_collector.ledger import SEQUENCE_MAX, Entry, LedgerError, Outcome
 
 LOG: Final = logging.getLogger("wattgram.ingest")
@@ -41,7 +42,9 @@ class Stream:
         hello: Hello,
         clock: AgentClock,
         applied: int,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn` is this agent's side of a host that is metered from another side too."""
         self._intake = intake
         self._context = context
         self._agent = agent
@@ -50,6 +53,8 @@ class Stream:
         self._applied = applied
         self._tables: dict[int, SeriesTable] = {}
         self._told: dict[int, Told] = {}
+        self._turn = turn
+        self._aside: dict[int, Told] = {}
         self._in_flight = 0
         self._room = asyncio.Event()
         self._refused: list[Refusal] = []
@@ -109,15 +114,24 @@ class Stream:
             self._refuse(0, "too_many_series", f"{len(table.series)} series")
         else:
             try:
-                told = await self._intake.learn(self._agent.record.key, table)
+                told = await self._intake.learn(self._agent, table)
+                if self._turn is not None:
+                    await self._learn_aside(told)
             except LedgerError as error:
                 await abort(self._context, grpc.StatusCode.UNAVAILABLE, f"ledger: {error}")
             self._told[table.number] = told
-            self._agent.totals.series.update(zip(told.series_keys, table.series, strict=True))
+            self._agent.totals.series.update(zip(told.series_keys, told.series, strict=True))
         while len(self._tables) > _TABLES_MAX:
             oldest = next(iter(self._tables))
             del self._tables[oldest]
             self._told.pop(oldest, None)
+            self._aside.pop(oldest, None)
+
+    async def _learn_aside(self, told: Told) -> None:
+        """Learn how a table is shown where the other side counts; raises LedgerError."""
+        aside = await self._intake.learn_aside(self._agent.record.key, told)
+        self._aside[told.table.number] = aside
+        self._agent.totals.series.update(zip(aside.series_keys, aside.series, strict=True))
 
     def _take_batch(self, batch: Batch, size: int) -> None:
         limits = self._intake.limits
@@ -147,7 +161,10 @@ class Stream:
         except RefusalError as error:
             self._refuse(batch.sequence, error.reason, str(error))
             return
-        self._submit(entry, lambda outcome: self._note(batch, told, zone, outcome))
+        shown = told
+        if self._turn is not None:
+            entry, shown = self._turn.take(entry, told, self._aside[batch.series_number])
+        self._submit(entry, lambda outcome: self._note(batch, shown, zone, outcome))
 
     def _refuse(self, sequence: int, reason: str, detail: str) -> None:
         """Answer for good that a batch is not wanted; without a sequence only count it."""

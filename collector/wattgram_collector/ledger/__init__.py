@@ -131,5 +131,8 @@ class Ledger(Protocol):
     def totals(self) -> dict[int, AgentTotals]:
         """Return the totals of every agent, by agent key."""
 
+    def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
+        """Return the slots to which host energy of an agent was posted: runs, first and last."""
+
     def close(self) -> None:
         """Finish; nothing is lost if this is never reached."""

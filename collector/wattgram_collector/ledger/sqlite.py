@@ -226,6 +226,10 @@ class SqliteLedger:
             totals[agent].tallies[Tally(name), label] = count
         return totals
 
+    def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
+        """See Ledger."""
+        return self._all(sql.COUNTED_SLOTS, agent_key, Account.HOST.value)
+
     def _all(self, query: str, *parameters: Any) -> list[Any]:
         return self._database.execute(query, parameters).fetchall()
 

@@ -68,6 +68,14 @@ SELECT agent, account, factor, sum(quantity >> 32), sum(quantity & 4294967295)
 FROM postings GROUP BY agent, account, factor
 """
 
+# Slots without a slot between them have the same number less their place.
+COUNTED_SLOTS: Final = """
+SELECT min(slot), max(slot) FROM (
+  SELECT slot, slot - row_number() OVER (ORDER BY slot) AS run
+  FROM (SELECT DISTINCT slot FROM postings WHERE agent = ? AND account = ?)
+) GROUP BY run ORDER BY run
+"""
+
 
 def whole(high: int, low: int) -> int:
     """Return a sum that was made in two halves."""
