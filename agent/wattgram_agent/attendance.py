@@ -46,10 +46,11 @@ class Attendance:
 
     def note(self, step: Step, registers: Mapping[Point, Register], now_nanoseconds: int) -> bool:
         """Take in one step; return whether who is silent has changed."""
+        self._heard.update(dict.fromkeys(step.heard, now_nanoseconds))
+        if not (self._silent or step.idle or step.lost):
+            return False
         before = dict(self._silent)
-        for reading in step.readings:
-            point = point_of(reading.series)
-            self._heard[point] = now_nanoseconds
+        for point in step.heard:
             self._silent.pop(point, None)
         self._silent.update({point: Silence(why) for point, why in step.idle.items()})
         for point, lost in step.lost.items():

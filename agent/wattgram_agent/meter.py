@@ -9,7 +9,7 @@ aside while another is, and what it counted meanwhile must not be booked a secon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wattgram.readings import QUANTITY_MAX, Gap, Kind, Reading, Series
@@ -43,10 +43,11 @@ class Register(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one beat of the sampler gave. `idle` and `lost` say of whom there is no reading."""
+    """What one beat gave: `heard` has a reading each, `idle` and `lost` say who has none, why."""
 
     readings: list[Reading]
     gaps: list[Gap]
+    heard: Sequence[Point] = ()
     idle: Mapping[Point, str] = {}
     lost: Mapping[Point, Lost] = {}
 
@@ -89,6 +90,7 @@ class Meter:
         gaps: dict[tuple[str, str], Gap] = {}
         idle: dict[Point, str] = {}
         lost: dict[Point, Lost] = {}
+        heard: list[Point] = []
         self._registers_before = dict(self._registers)
         for sample in samples:
             series = self._series.get(sample.point)
@@ -102,6 +104,7 @@ class Meter:
             outcome = self._outcome(sample, series, now_nanoseconds)
             if isinstance(outcome, Reading):
                 readings.append(outcome)
+                heard.append(sample.point)
             elif outcome is not None:
                 lost[sample.point] = outcome
                 gap = self._gap(sample.point, outcome, now_nanoseconds)
@@ -110,7 +113,7 @@ class Meter:
                     gaps[gap.source, gap.reason] = gap
             self._accounted[sample.point] = now_nanoseconds
         self._beat_nanoseconds = now_nanoseconds
-        return Step(readings, list(gaps.values()), idle, lost)
+        return Step(readings, list(gaps.values()), tuple(heard), idle, lost)
 
     def relabel(self, series: Mapping[Point, Series]) -> None:
         """Go on with other columns; registers of points that are still there stay."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from wattgram.readings import Gap, Kind, Reading, Series
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_agent.attendance import Attendance, point_of
+from wattgram_agent.attendance import Attendance
 from wattgram_agent.host import Clock
 from wattgram_agent.meter import Meter, Register, Step
 from wattgram_agent.rest import supply_loss
@@ -161,8 +161,7 @@ class Observer:
         self._attendance.expect(self._series, self._clock.boottime_nanoseconds())
         readings: list[Reading] = []
         gaps = list(step.gaps)
-        for reading in step.readings:
-            point = point_of(reading.series)
+        for point, reading in zip(step.heard, step.readings, strict=True):
             series = self._series.get(point)
             if series is None:
                 continue
@@ -185,7 +184,7 @@ class Observer:
                     end_nanoseconds=reading.end_nanoseconds,
                 )
             )
-        return Step(readings, gaps, step.idle, step.lost)
+        return Step(readings, gaps, step.heard, step.idle, step.lost)
 
     def _adopt(self, roster: Roster) -> None:
         self._roster = roster
@@ -195,11 +194,13 @@ class Observer:
 
     def _say_what_fails(self, step: Step) -> None:
         """Log once when a zone begins to fail, and once when it is read again."""
+        if not (step.lost or self._failing):
+            return
         lost = {"/".join(point): lost for point, lost in step.lost.items()}
         for name, why in lost.items():
             if name not in self._failing:
                 LOG.warning("zone_fails name=%s reason=%s detail=%r", name, why.reason, why.detail)
-        heard = {"/".join(point_of(reading.series)) for reading in step.readings}
+        heard = {"/".join(point) for point in step.heard}
         for name in [name for name in self._failing if name in heard]:
             LOG.info("zone_reads_again name=%s", name)
             del self._failing[name]
