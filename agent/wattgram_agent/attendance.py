@@ -26,8 +26,8 @@ NOT_YET: Final = Silence("has said nothing yet", is_failure=True)
 class Attendance:
     """When each zone was last heard, and who is silent. Times are of the boot-time clock."""
 
-    def __init__(self, points: Iterable[Point], now_nanoseconds: int) -> None:
-        self._heard = dict.fromkeys(points, now_nanoseconds)
+    def __init__(self) -> None:
+        self._heard: dict[Point, int] = {}
         self._silent: dict[Point, Silence] = {}
 
     @property
@@ -54,19 +54,21 @@ class Attendance:
             self._silent.pop(point, None)
         self._silent.update({point: Silence(why) for point, why in step.idle.items()})
         for point, lost in step.lost.items():
-            register = registers.get(point)
-            hold = (
-                GAUGE_HOLD_NANOSECONDS
-                if register is not None and register.is_power
-                else REGISTER_HOLD_NANOSECONDS
-            )
-            if now_nanoseconds - self._heard[point] > hold and point not in self._silent:
+            hold = _hold_nanoseconds(registers.get(point))
+            if now_nanoseconds - self._heard[point] >= hold and point not in self._silent:
                 self._silent[point] = Silence(f"cannot be read: {lost.reason}", is_failure=True)
         return before != self._silent
 
     def begin_again(self, now_nanoseconds: int) -> None:
         """Forget when anybody was heard, as after a suspend; who is silent stays so."""
         self._heard = dict.fromkeys(self._heard, now_nanoseconds)
+
+
+def _hold_nanoseconds(register: Register | None) -> int:
+    """Return for how long a place is kept for one that fails: not at all if it never read."""
+    if register is None:
+        return 0
+    return GAUGE_HOLD_NANOSECONDS + 1 if register.is_power else REGISTER_HOLD_NANOSECONDS + 1
 
 
 def point_of(series: Series) -> Point:

@@ -55,7 +55,7 @@ def run(arguments: Sequence[str], timeout_seconds: float) -> str:
         printed, complaint = _read(process, deadline)
         status = process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
-        detail = f"{name} did not end within {timeout_seconds:g} s"
+        detail = f"{name} did not end within {timeout_seconds:.3g} s"
         raise CommandError("timeout", detail) from error
     except OverflowError as error:
         detail = f"{name} prints more than {OUTPUT_BYTES_MAX} bytes"

@@ -79,14 +79,13 @@ def compose(
     preferences = preferences or Preferences()
     declared = frozenset(preferences.host_meters)
     heard = [zone for zone in zones if _is_eligible(zone, declared) and zone.point not in silent]
-    failing = {
-        zone.point.source
-        for zone in zones
-        if zone.scope is Scope.HOST and zone.point in silent and silent[zone.point].is_failure
-    }
+    failing = [zone for zone in zones if silent.get(zone.point, _HEARD).is_failure]
+    partial = {zone.point.source for zone in failing if zone.scope is Scope.HOST}
     whole = [
-        one for one in heard if one.scope is not Scope.HOST or one.point.source not in failing
+        one for one in heard if one.scope is not Scope.HOST or one.point.source not in partial
     ]
+    if any(zone_name(zone.point) in declared for zone in failing):
+        whole = [one for one in whole if zone_name(one.point) not in declared]
     chosen = _choose(whole, declared, believes_psys=preferences.psys)
     return [_decide(zone, chosen, silent, declared) for zone in zones]
 

@@ -59,7 +59,7 @@ def as_text(diagnosis: dict[str, Any]) -> str:
     sources, zones = diagnosis["sources"], diagnosis["zones"]
     return "\n".join(
         [
-            *_verdict(zones),
+            *_verdict(zones, has_fixes=any(one["fix"] for one in sources)),
             "",
             *_table(
                 ("SOURCE", "STATE", "WHY"),
@@ -77,7 +77,7 @@ def print_diagnosis(roster: Roster, *, as_json: bool) -> None:
     print(json.dumps(diagnosis, indent=2) if as_json else as_text(diagnosis))
 
 
-def _verdict(zones: Sequence[dict[str, Any]]) -> list[str]:
+def _verdict(zones: Sequence[dict[str, Any]], *, has_fixes: bool) -> list[str]:
     """Say in a sentence or two what the host's energy is made of."""
     energy = [zone for zone in zones if zone["counted"] and zone["kind"] == Kind.ENERGY]
     if not energy:
@@ -87,9 +87,8 @@ def _verdict(zones: Sequence[dict[str, Any]]) -> list[str]:
     start = "This host's energy is the sum of " if len(names) > 1 else "This host's energy is "
     lines = _wrapped(start, ", ".join(names) + ".", 2)
     if guessed:
-        lines += [
-            "A part of it is modelled, not measured: a meter would be better, see the fixes below."
-        ]
+        better = ": a meter would be better, see the fixes below." if has_fixes else "."
+        lines.append(f"A part of it is modelled, not measured{better}")
     return lines
 
 
@@ -119,10 +118,8 @@ def _fixes(sources: Sequence[dict[str, Any]]) -> list[str]:
     fixes = [one for one in sources if one["fix"]]
     if not fixes:
         return []
-    lines = ["", "FIXES"]
-    for one in fixes:
-        lines += _wrapped(f"  {one['name']}: ", one["fix"], 4)
-    return lines
+    # Not wrapped: they are to be copied.
+    return ["", "FIXES", *(f"{one['name']}: {one['fix']}" for one in fixes)]
 
 
 def _table(heads: tuple[str, str, str], rows: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -142,7 +142,8 @@ def find_chips(sysfs: Path, more: Iterable[Path] = ()) -> list[Chip]:
 
     Also looks where a capture of graphics cards has them: `card*/device/hwmon/*`.
     """
-    directories = list_directories(sysfs / "class" / "hwmon")
+    listed = sysfs / "class" / "hwmon"
+    directories = list_directories(listed)
     for root in (sysfs / "class" / "drm", sysfs):
         for card in list_directories(root):
             if _CARD.fullmatch(card.name):
@@ -150,7 +151,9 @@ def find_chips(sysfs: Path, more: Iterable[Path] = ()) -> list[Chip]:
     chips: dict[str, Chip] = {}
     for directory in (*directories, *more):
         real = os.path.realpath(directory)
-        if real not in chips and (chip := read_chip(directory)) is not None:
+        if real in chips or _is_listed(directory, listed):
+            continue
+        if (chip := read_chip(directory)) is not None:
             chips[real] = chip
     return _with_unique_identities(chips.values())
 
@@ -219,6 +222,14 @@ def is_suspended(device: Path | None) -> bool:
     if device is None:
         return False
     return read_text(device / "power" / "runtime_status") == "suspended"
+
+
+def _is_listed(directory: Path, listed: Path) -> bool:
+    """Say whether the class has this chip too, as another file in a copy without links."""
+    if directory.parent == listed:
+        return False
+    name = read_text(directory / "name")
+    return name is not None and name == read_text(listed / directory.name / "name")
 
 
 def _device_of(directory: Path) -> Path | None:

@@ -73,6 +73,7 @@ class Meter:
         }
         self._beat_nanoseconds: int | None = None
         self._registers_before: Mapping[Point, Register] = {}
+        self._accounted_before: Mapping[Point, int] = {}
 
     @property
     def registers_before(self) -> Mapping[Point, Register]:
@@ -92,25 +93,28 @@ class Meter:
         lost: dict[Point, Lost] = {}
         heard: list[Point] = []
         self._registers_before = dict(self._registers)
+        self._accounted_before = dict(self._accounted)
         for sample in samples:
             series = self._series.get(sample.point)
             if series is None:
                 continue
+            gap = None
             if isinstance(sample, IdleSample):
                 idle[sample.point] = sample.reason
                 self._registers.pop(sample.point, None)
-                self._accounted[sample.point] = now_nanoseconds
-                continue
-            outcome = self._outcome(sample, series, now_nanoseconds)
-            if isinstance(outcome, Reading):
+            elif isinstance(outcome := self._outcome(sample, series, now_nanoseconds), Reading):
                 readings.append(outcome)
                 heard.append(sample.point)
             elif outcome is not None:
                 lost[sample.point] = outcome
                 gap = self._gap(sample.point, outcome, now_nanoseconds)
-                known = gaps.get((gap.source, gap.reason))
-                if known is None or known.duration_nanoseconds < gap.duration_nanoseconds:
-                    gaps[gap.source, gap.reason] = gap
+            elif (
+                series.counted
+                and self._accounted.get(sample.point, now_nanoseconds) < now_nanoseconds
+            ):
+                gap = self._gap(sample.point, Lost("first_sample", ""), now_nanoseconds)
+            if gap is not None:
+                _keep_longest(gaps, gap)
             self._accounted[sample.point] = now_nanoseconds
         self._beat_nanoseconds = now_nanoseconds
         return Step(readings, list(gaps.values()), tuple(heard), idle, lost)
@@ -120,6 +124,24 @@ class Meter:
         self._series = dict(series)
         self._registers = {p: r for p, r in self._registers.items() if p in self._series}
         self._accounted = {p: at for p, at in self._accounted.items() if p in self._series}
+
+    def forget_before(self, points: Iterable[Point], nanoseconds: int) -> None:
+        """Drop older baselines of these points: up to then another was counted."""
+        for point in points:
+            register = self._registers.get(point)
+            if register is not None and register.boottime_nanoseconds < nanoseconds:
+                del self._registers[point]
+                self._accounted[point] = nanoseconds
+
+    def lapses(self, points: Iterable[Point], nanoseconds: int) -> list[Gap]:
+        """Return the time up to then for which, when it comes, their next word is not counted."""
+        gaps: dict[tuple[str, str], Gap] = {}
+        for point in points:
+            lasted = nanoseconds - self._accounted_before.get(point, nanoseconds)
+            if lasted > 0:
+                _keep_longest(gaps, Gap(source=point.source, reason="handover",
+                                        duration_nanoseconds=lasted))  # fmt: skip
+        return list(gaps.values())
 
     def forget(self, reason: str, now_nanoseconds: int) -> list[Gap]:
         """Drop every baseline, as after a suspend: the time up to now is a gap."""
@@ -183,6 +205,13 @@ class Meter:
         if now - start > GAUGE_HOLD_NANOSECONDS:
             return Lost("late_sample", f"a power is not held for {now - start} ns")
         return _reading(Increase(energy_microjoules(power, now - start)), series, start, now)
+
+
+def _keep_longest(gaps: dict[tuple[str, str], Gap], gap: Gap) -> None:
+    """Points of one source that fail together are one gap."""
+    known = gaps.get((gap.source, gap.reason))
+    if known is None or known.duration_nanoseconds < gap.duration_nanoseconds:
+        gaps[gap.source, gap.reason] = gap
 
 
 def _reading(increase: Increase | Lost, series: Series, start: int, end: int) -> Reading | Lost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from wattgram.readings import Gap, Kind, Reading, Series
@@ -45,11 +45,12 @@ class Observer:
         self._clock = clock
         self._supply_efficiency = supply_efficiency
         self._roster = find_sources()
-        settle(self._roster)
-        self._series: Mapping[Point, Series] = self._roster.series()
-        self._meter = Meter(self._series, registers)
-        self._attendance = Attendance(self._series, clock.boottime_nanoseconds())
+        self._attendance = Attendance()
+        self._attendance.doubt(settle(self._roster))
         self._stand_aside(registers or {})
+        self._series: Mapping[Point, Series] = self._roster.series()
+        self._attendance.expect(self._series, clock.boottime_nanoseconds())
+        self._meter = Meter(self._series, registers)
         self._slept = self._suspended_nanoseconds()
         self._failing: dict[str, str] = {}
         self._last_beat = 0
@@ -81,6 +82,7 @@ class Observer:
 
     def beat(self) -> Step:
         """Sample every source once; return what was used since the last beat, and the gaps."""
+        before = self._series
         if self._found:
             self._take_over(self._found.pop())
         now = self._clock.boottime_nanoseconds()
@@ -88,7 +90,9 @@ class Observer:
         step = self._meter.advance(self._roster.sample(), now)
         self._say_what_fails(step)
         if self._attendance.note(step, self._meter.registers, now):
-            step = self._hand_over(self._roster.without(self._attendance.silent), step)
+            self._compose_again()
+        if self._series is not before:
+            step = self._hand_over(before, step)
         loss = self._series.get(rest.SUPPLY)
         if loss is not None and loss.counted:
             lost = supply_loss(step.readings, loss, self._supply_efficiency)
@@ -119,12 +123,19 @@ class Observer:
         """Let who remembers be counted for the time that nobody watched.
 
         After a restart the first readings reach back to the last run. A zone without a register
-        has none then, and would be counted in place of one that has.
+        has none then, and would be counted in place of one that has. So would a slow one that
+        has not answered yet.
         """
-        if registers.keys() & self._series.keys():
-            newcomers = self._series.keys() - registers.keys()
-            self._attendance.doubt(newcomers)
-            self._adopt(self._roster.without(self._attendance.silent))
+        if registers.keys() & self._roster.series().keys():
+            self._doubt(self._roster, registers)
+        self._roster = self._roster.without(self._attendance.silent)
+
+    def _doubt(self, roster: Roster, known: Collection[Point]) -> None:
+        """Take who is not known for silent. A spare is not: who is silent is not asked."""
+        spares = {source.name for source in roster.sources if source.is_spare}
+        self._attendance.doubt(
+            point for point in roster.series() if point not in known and point.source not in spares
+        )
 
     def _take_over(self, found: Roster) -> None:
         """Go on with the sources that were found, unless one that is still heard is gone.
@@ -147,26 +158,20 @@ class Observer:
                 LOG.info("source name=%s state=%s reason=%r", finding.name, finding.state,
                          finding.reason)  # fmt: skip
         joined = self._roster.joined_with(found)
-        self._adopt(joined)
-        self._attendance.expect(self._series, self._clock.boottime_nanoseconds())
+        self._doubt(joined, self._series)
         self._adopt(joined.without(self._attendance.silent))
 
-    def _hand_over(self, roster: Roster, step: Step) -> Step:
-        """Count other zones from this interval on, if the roster decides so."""
-        before = self._series
-        if roster.series() == before:
-            self._roster = roster
-            return step
-        self._adopt(roster)
-        self._attendance.expect(self._series, self._clock.boottime_nanoseconds())
+    def _hand_over(self, before: Mapping[Point, Series], step: Step) -> Step:
+        """Count other zones from this interval on than `before`."""
+        now, then = _counted(self._series), _counted(before)
+        self._meter.forget_before(now - then, self._last_beat)
+        gaps = step.gaps + self._meter.lapses(then - now - step.lost.keys(), self._last_beat)
         readings: list[Reading] = []
-        gaps = list(step.gaps)
         for point, reading in zip(step.heard, step.readings, strict=True):
             series = self._series.get(point)
             if series is None:
                 continue
-            begins_to_count = series.counted and not before[point].counted
-            if begins_to_count and reading.start_nanoseconds < self._last_beat:
+            if point in now - then and reading.start_nanoseconds < self._last_beat:
                 # Others were counted for a part of this time: this part cannot be told from it.
                 gaps.append(
                     Gap(
@@ -186,10 +191,19 @@ class Observer:
             )
         return Step(readings, gaps, step.heard, step.idle, step.lost)
 
+    def _compose_again(self) -> None:
+        """Count among those who are heard now."""
+        roster = self._roster.without(self._attendance.silent)
+        if roster.series() == self._series:
+            self._roster = roster
+        else:
+            self._adopt(roster)
+
     def _adopt(self, roster: Roster) -> None:
         self._roster = roster
         self._series = roster.series()
         self._meter.relabel(self._series)
+        self._attendance.expect(self._series, self._clock.boottime_nanoseconds())
         self.version += 1
 
     def _say_what_fails(self, step: Step) -> None:
@@ -220,6 +234,10 @@ class Observer:
 
     def _suspended_nanoseconds(self) -> int:
         return self._clock.boottime_nanoseconds() - self._clock.monotonic_nanoseconds()
+
+
+def _counted(series: Mapping[Point, Series]) -> set[Point]:
+    return {point for point, column in series.items() if column.counted}
 
 
 def _facts(roster: Roster) -> tuple[object, ...]:

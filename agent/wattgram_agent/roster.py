@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -13,6 +14,7 @@ from wattgram_agent.composition import Decision, Preferences, Silence, compose, 
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.scout import Discoverer, Scout
 from wattgram_agent.source import (
+    FailedSample,
     HostPaths,
     Point,
     Sample,
@@ -21,7 +23,9 @@ from wattgram_agent.source import (
 )
 from wattgram_agent.sources import discoverers
 from wattgram_agent.sources.nvml import NvmlSource
-from wattgram_agent.workers import Offloaded, offload
+from wattgram_agent.workers import WAIT_SECONDS, Offloaded, offload
+
+LOG: Final = logging.getLogger("wattgram.sources")
 
 _CPU_BACKENDS: Final = ("rapl", "pyrapl")
 # What a slow meter may take to say its first word before the host's sum is decided without it.
@@ -101,15 +105,13 @@ class Roster:
             if decision.zone.point.source in sampled
         }
 
-    def table(
-        self, number: int, boot_id: str, grid_zone: str, others: Iterable[Series] = ()
-    ) -> SeriesTable:
-        """Return the columns of this roster and `others` as they are told to a collector."""
+    def table(self, number: int, boot_id: str, grid_zone: str) -> SeriesTable:
+        """Return the columns of this roster as they are told to a collector."""
         return SeriesTable(
             number=number,
             boot_id=boot_id,
             grid_zone=grid_zone,
-            series=(*self.series().values(), *others),
+            series=tuple(self.series().values()),
             sources=tuple(
                 SourceState(source=finding.name, state=finding.state, reason=finding.reason[:200])
                 for finding in self.findings
@@ -117,7 +119,13 @@ class Roster:
         )
 
     def sample(self) -> list[Sample]:
-        return [sample for source in self.sampled for sample in source.sample()]
+        """Ask every source; those that may block answer at the same time."""
+        sampled = self.sampled
+        wait_until = monotonic() + WAIT_SECONDS
+        for source in sampled:
+            if isinstance(source, Offloaded):
+                source.begin(wait_until)
+        return [sample for source in sampled for sample in _sampled(source)]
 
     def gpu_use(self) -> Mapping[str, Mapping[int, int]]:
         """Return who kept NVIDIA's boards busy since the last call: UUID, process, millionths."""
@@ -136,14 +144,17 @@ class Roster:
         mine = [one for one in self.decisions if one.zone.point.source == outcome.name]
         if any(decision.counted for decision in mine):
             return outcome
-        if mine and all(one.zone.point in self.silent or one.zone.refusal for one in mine):
-            for silence in (self.silent.get(one.zone.point) for one in mine):
-                if silence is not None and silence.is_failure:
-                    return replace(outcome, state=State.ERROR, reason=silence.why)
+        silences = [self.silent.get(one.zone.point) for one in mine]
+        failures = [one.why for one in silences if one is not None and one.is_failure]
+        if failures and None not in silences:
+            denied = all("permission_denied" in why for why in failures)
+            state = State.PERMISSION_DENIED if denied else State.ERROR
+            return replace(outcome, state=state, reason=failures[0])
         # That a zone refuses itself (a bound, a second view) does not say why its peers are idle.
         reasons = [one.why for one in sorted(mine, key=lambda one: one.zone.refusal != "")]
         reason = reasons[0] if reasons else "no zone"
-        return replace(outcome, state=State.AVAILABLE, reason=reason)
+        both = "; ".join(text for text in (reason, outcome.reason) if text)
+        return replace(outcome, state=State.AVAILABLE, reason=both)
 
 
 def find_sources(config: AgentConfig) -> Callable[[], Roster]:
@@ -204,7 +215,9 @@ def build_roster(
         else:
             sources.append(offload(result))
             problems = "; ".join(result.problems())
-            outcomes[name] = Finding(name=name, state=State.ACTIVE, reason=problems)
+            outcomes[name] = Finding(
+                name=name, state=State.ACTIVE, reason=problems, fix=result.fix()
+            )
     empty = Roster(
         sources=tuple(sources),
         outcomes=outcomes,
@@ -215,11 +228,23 @@ def build_roster(
     return empty.without({})
 
 
-def settle(roster: Roster, seconds: float = FIRST_ANSWER_SECONDS) -> None:
-    """Let the slow meters say their first word, so that the sum is decided with them."""
+def settle(roster: Roster, seconds: float = FIRST_ANSWER_SECONDS) -> list[Point]:
+    """Let the slow meters say their first word, so that the sum is decided with them.
+
+    Return the zones of those who did not.
+    """
     slow = [one for one in roster.sources if isinstance(one, Offloaded) and one.period_seconds]
     for source in slow:
         source.prime()
     deadline = monotonic() + seconds
-    for source in slow:
-        source.settle(deadline - monotonic())
+    unheard = [source for source in slow if not source.settle(deadline - monotonic())]
+    return [zone.point for source in unheard for zone in source.zones()]
+
+
+def _sampled(source: Source) -> Sequence[Sample]:
+    """Ask one source; one that breaks its promise fails, and costs nobody else."""
+    try:
+        return source.sample()
+    except Exception as error:
+        LOG.exception("source_broken name=%s", source.name)
+        return [FailedSample(zone.point, "broken", repr(error)) for zone in source.zones()]

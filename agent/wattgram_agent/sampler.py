@@ -11,7 +11,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from wattgram.readings import AgentStatus, Batch, Gap, SeriesTable
@@ -19,6 +20,7 @@ from wattgram.units import NANOSECONDS_PER_MICROSECOND, NANOSECONDS_PER_SECOND
 from wattgram.workloads import Workload, series_of
 from wattgram_agent import today
 from wattgram_agent.apportioner import Apportioner
+from wattgram_agent.attendance import point_of
 from wattgram_agent.batches import (
     BatchBuilder,
     counted_energy,
@@ -112,7 +114,7 @@ class Sampler:
         self._close(self._observer.registers_before)
         self._version = self._observer.version
         self._base = self._next_table()
-        self._table = self._next_table(self._shares)
+        self._table = self._table_with_shares()
         if self._builder is not None:
             self._builder = BatchBuilder(self._base, self._builder.end_nanoseconds)
 
@@ -132,6 +134,7 @@ class Sampler:
         if self._is_first_batch and self._spool.checkpoint_is_stale:
             batch = without_first_interval(batch)
         self._is_first_batch = False
+        registers = self._to_remember(registers)
         batch = self._shared_out(batch)
         try:
             dropped = self._spool.append(batch, self._table, registers)
@@ -183,6 +186,19 @@ class Sampler:
         if self._apportioner is not None:
             self._apportioner.close()
 
+    def _to_remember(self, registers: Mapping[Point, Register]) -> Mapping[Point, Register]:
+        """Return the registers that may be counted from after a restart.
+
+        One that was not counted, and is older than what was, would be counted over it.
+        """
+        counted = {point_of(series) for series in self._base.series if series.counted}
+        end = self._builder.end_nanoseconds if self._builder is not None else 0
+        return {
+            point: register
+            for point, register in registers.items()
+            if point in counted or register.boottime_nanoseconds >= end
+        }
+
     def _shared_out(self, batch: Batch) -> Batch:
         """Add who used the counted energy of a batch; the table grows with new workloads."""
         counted, boards = counted_energy(batch, self._base)
@@ -191,7 +207,7 @@ class Sampler:
             shares = dict(self._apportioner.share(counted, boards))
         if not shares.keys() <= set(self._shares):
             self._shares = tuple(shares)
-            self._table = self._next_table(self._shares)
+            self._table = self._table_with_shares()
         self._note_today(counted, shares)
         return with_shares(batch, self._table.number, [shares.get(who) for who in self._shares])
 
@@ -201,17 +217,19 @@ class Sampler:
     def _note_today(self, counted: int, shares: Mapping[Workload, int]) -> None:
         stored = self._today.stored_unix_seconds
         self._today.add(self._clock.unix_nanoseconds(), counted, shares)
-        if self._today.updated_unix_seconds - stored >= today.WRITE_SECONDS:
+        if abs(self._today.updated_unix_seconds - stored) >= today.WRITE_SECONDS:
             with contextlib.suppress(OSError):
                 today.store(self._config.state_directory, self._today)
 
-    def _next_table(self, shares: Iterable[Workload] = ()) -> SeriesTable:
+    def _next_table(self) -> SeriesTable:
         return self._observer.roster.table(
-            self._spool.last_table_number + 1,
-            self._boot_id,
-            self._config.grid_zone,
-            map(series_of, shares),
+            self._spool.last_table_number + 1, self._boot_id, self._config.grid_zone
         )
+
+    def _table_with_shares(self) -> SeriesTable:
+        """Return the columns of the batch that is built, whatever the next one will have."""
+        columns = (*self._base.series, *map(series_of, self._shares))
+        return replace(self._next_table(), series=columns)
 
     def _note_dropped(self, dropped: Dropped, reason: str = "spool_full") -> None:
         if dropped.batches:

@@ -113,6 +113,10 @@ class Source(Protocol):
         """Return what was found and cannot be sampled, and why, for people."""
         return ()
 
+    def fix(self) -> str:
+        """Return the command that would solve `problems`, empty when none would."""
+        return ""
+
     def zones(self) -> Sequence[Zone]:
         """Return what there is to sample, in a stable order."""
 

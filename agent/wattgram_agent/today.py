@@ -61,7 +61,7 @@ def load(directory: Path) -> Today | None:
     text = read_text(directory / FILE_NAME)
     try:
         return _decoded(json.loads(text)) if text else None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -57,6 +57,7 @@ class Top:
         self._apportioner_of = apportioner_of
         self._kept_today = kept_today
         self._since_start = Today()
+        self._apportioner: Apportioner | None = None
 
     def begin(self, level: str = LEVELS[0]) -> None:
         """Take the first samples, of which nothing is known yet."""
@@ -65,9 +66,11 @@ class Top:
 
     def choose(self, level: str) -> None:
         """Share out among workloads or processes from now on."""
+        if self._apportioner is not None:
+            self._apportioner.close()
         self.level = level
         self._apportioner = self._apportioner_of(level)
-        self._apportioner.gpu_use = self._observer.roster.gpu_use
+        self._apportioner.gpu_use = lambda: self._observer.roster.gpu_use()  # noqa: PLW0108 -- of the newest
         self._apportioner.share(0, {})
         self._since_start = Today()
         self._since_start.add(self._clock.unix_nanoseconds(), 0, {})
@@ -84,9 +87,11 @@ class Top:
             if reading.series.counted and reading.series.kind is Kind.ENERGY
         ]
         energy = sum(reading.quantity for reading in counted)
-        if self._observer.slept:
-            self._apportioner.forget()
-        shares = dict(self._apportioner.share(energy, _boards(step.readings)))
+        shares: dict[Workload, int] = {}
+        if self._apportioner is not None:
+            if self._observer.slept:
+                self._apportioner.forget()
+            shares = dict(self._apportioner.share(energy, _boards(step.readings)))
         self._since_start.add(now, energy, shares)
         kept = self._kept_today()
         is_today = kept is not None and kept.date == today.local_date(

@@ -30,6 +30,7 @@ from wattgram_agent.source import (
 from wattgram_agent.sources import battery
 from wattgram_agent.sources.battery_meters import STEP_MAX_MICROJOULES
 
+NOBODY = 65_534
 BAT0 = Point("battery", "battery", "BAT0")
 BAT1 = Point("battery", "battery", "BAT1")
 UNPLUGGED = {"AC": {"type": "Mains", "online": "0"}}
@@ -69,6 +70,44 @@ def energy_drawn(source: battery.BatterySource) -> int:
     assert isinstance(sample, CounterSample)
     assert sample.wraps_at is None
     return sample.value
+
+
+def test_batteries_that_may_not_be_read_are_said_at_once_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"BAT0": discharging(power_now="8250000", voltage_now="12000000")})
+    (tmp_path / "class" / "power_supply" / "BAT0" / "power_now").chmod(0)
+    # What lies above tmp_path is root's own; from inside nobody has to pass it.
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    mine = os.geteuid()
+    if mine == 0:
+        try:
+            os.seteuid(NOBODY)
+        except OSError as error:
+            pytest.skip(f"permissions do not apply to root, who cannot be another: {error}")
+    try:
+        with pytest.raises(SourceUnavailableError) as caught:
+            battery.discover(HostPaths(sysfs=Path(), procfs=Path()))
+    finally:
+        os.seteuid(mine)
+
+    assert caught.value.state is State.PERMISSION_DENIED
+    assert caught.value.fix == "chmod a+r class/power_supply/BAT0/power_now"
+
+
+def test_supplies_that_may_not_be_listed_are_said_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(battery.os, "listdir", closed)
+    with pytest.raises(SourceUnavailableError) as caught:
+        battery.discover(HostPaths(sysfs=tmp_path, procfs=tmp_path))
+
+    assert caught.value.state is State.PERMISSION_DENIED
+    assert caught.value.fix == f"chmod a+rx {tmp_path}/class/power_supply"
 
 
 def test_a_battery_is_a_meter_of_the_whole_host(start: Tree) -> None:

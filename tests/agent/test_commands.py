@@ -152,7 +152,7 @@ def test_a_file_that_is_no_program_is_a_failure(bin_path: Path) -> None:
 
 
 def test_a_program_that_does_not_end_is_a_timeout(bin_path: Path) -> None:
-    error = failure(write_program(bin_path, "tool", "exec /bin/sleep 60"), SOON)
+    error = failure(write_program(bin_path, "tool", "exec /bin/sleep 60"), SOON - 1e-5)
 
     assert error.reason == "timeout"
     assert error.detail == "tool did not end within 0.3 s"

@@ -296,3 +296,12 @@ def test_the_counted_set_holds_nothing_twice_and_is_the_best_that_speaks(
     covers = {Scope.HOST, Scope.CPU} | ({Scope.PLATFORM} if wanted.psys else set())
     if any(one.scope in covers and not one.refusal for one in heard):
         assert chosen
+
+
+def test_a_part_of_the_meters_that_are_declared_is_not_the_host() -> None:
+    second = Zone(point=Point("hwmon", "ina226", "VIN2"), refusal="what it feeds is unknown")
+    wanted = Preferences(host_meters=("hwmon/ina226/VIN", "hwmon/ina226/VIN2"))
+    fails = {second.point: Silence("cannot be read", is_failure=True)}
+    decisions = compose([RAIL, second, zone("package")], fails, wanted)
+
+    assert [one.counted for one in decisions] == [False, False, True]

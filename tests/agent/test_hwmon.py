@@ -272,6 +272,14 @@ def test_on_a_jetson_all_rails_with_labels_are_left_to_it(tree: HwmonTree, label
     assert list(sampled(tree)) == ["hwmon/ina3221/1-0042/curr1", "hwmon/ina226/1-0043/VDD_SOC"]
 
 
+def test_on_a_thor_the_chip_at_its_input_is_left_to_it_too(tree: HwmonTree) -> None:
+    pair = {"name": "ina3221", "in1_input": 5, "curr1_input": 5}
+    tree.add("i2c/2-0040", {**pair, "in1_label": "VDD_CPU_SOC_MSS"})
+    tree.add("i2c/2-0044", {"name": "ina238", "power1_input": 45_000_000})
+
+    assert "ina238 2-0044 (jetson)" in unavailable(tree.paths).reason
+
+
 def test_it_is_asked_in_a_thread_as_a_bus_may_hang(tree: HwmonTree) -> None:
     tree.add(I2C, {"name": "ina260", "power1_input": 1})
 

@@ -111,6 +111,22 @@ def test_the_chips_of_a_capture_of_cards_are_found(tmp_path: Path, root: str) ->
     assert names(HwmonTree(tmp_path)) == [("xe", "0000:03:00.0")]
 
 
+def test_in_a_copy_without_links_a_chip_of_one_number_and_name_is_one(tmp_path: Path) -> None:
+    tree = HwmonTree(tmp_path)
+    of_card = tmp_path / "class" / "drm" / "card0" / "device" / "hwmon"
+    of_class = tmp_path / "class" / "hwmon"
+    for directory, name in (
+        (of_class / "hwmon3", "amdgpu"),
+        (of_card / "hwmon3", "amdgpu"),
+        (of_card / "hwmon4", "amdgpu"),
+        (of_class / "hwmon5", "nvme"),
+        (of_card / "hwmon5", "xe"),
+    ):
+        write(directory, {"name": name, "power1_average": 1})
+
+    assert [name for name, _ in names(tree)] == ["amdgpu", "nvme", "amdgpu", "xe"]
+
+
 def test_links_that_lead_nowhere_and_files_are_no_chips(tmp_path: Path) -> None:
     root = tmp_path / "class" / "hwmon"
     root.mkdir(parents=True)

@@ -204,3 +204,13 @@ def test_registers_of_points_that_are_gone_are_dropped() -> None:
     gone = Point("rapl", "package", "7")
 
     assert Bench({gone: Register(1, START)}).meter.registers == {}
+
+
+def test_a_first_sample_says_what_it_cannot_account_for(bench: Bench) -> None:
+    """A register that is asked now and then, after a suspend."""
+    bench.at(0, count(100))
+    bench.meter.forget("suspend", START + 100 * SECOND)
+    assert bench.at(100) == Step([], [])
+    (gap,) = bench.at(105, count(900)).gaps
+
+    assert (gap.reason, gap.duration_nanoseconds) == ("first_sample", 5 * SECOND)

@@ -240,7 +240,12 @@ def test_no_cpu_time_is_a_gap_and_not_the_last_power_again(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "stat", [None, "", "cpu\n", "cpu  1 2 3\n", "cpu  1 2 3 four 5 6 7 8 9 10\n"]
+    "stat",
+    [
+        *(None, "", "cpu\n", "cpu  1 2 3\n", "cpu  1 2 3 four 5 6 7 8 9 10\n"),
+        "cpu  1 2 3 nan 5 6 7 8 9 10\n",
+        f"cpu  1 2 3 {'9' * 400} 5 6 7 8 9 10\n",
+    ],
 )
 def test_a_stat_that_cannot_be_read_now_is_a_gap(host: Host, stat: str | None) -> None:
     source = model.discover(host.paths)

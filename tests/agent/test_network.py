@@ -137,6 +137,24 @@ def test_of_an_interface_and_the_hardware_that_it_stands_for_the_upper_one_count
     assert bytes_of(tree) == {"eth0": (10, 20)}
 
 
+@pytest.mark.parametrize(
+    ("file", "text"), [("master", "../eth0"), ("master/uevent", "INTERFACE=eth0\nIFINDEX=2")]
+)
+def test_a_copy_of_a_sysfs_without_links_says_who_stands_for_whom(
+    tree: NetTree, file: str, text: str
+) -> None:
+    tree.describe("eth0", hardware=True)
+    tree.describe("enP1s1", hardware=True)
+    tree.describe("enP2s1", hardware=True)
+    copied = tree.paths.sysfs / "class" / "net" / "enP1s1" / file
+    copied.parent.mkdir(exist_ok=True)
+    copied.write_text(text + "\n")
+    (tree.paths.sysfs / "class" / "net" / "enP2s1" / "master").mkdir()
+    tree.count(eth0=(10, 20), enP1s1=(10, 20), enP2s1=(5, 5))
+
+    assert bytes_of(tree) == {"eth0": (10, 20), "enP2s1": (5, 5)}
+
+
 def test_a_card_in_a_bridge_is_counted(tree: NetTree) -> None:
     tree.describe("br0")
     tree.describe("eno1", hardware=True, master="br0")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -14,9 +16,9 @@ from fakes import FakeSource, ManualClock
 from wattgram.readings import Quality, Reading, State
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent.config import RestSettings
-from wattgram_agent.meter import Step
+from wattgram_agent.meter import Register, Step
 from wattgram_agent.observer import Observer
-from wattgram_agent.roster import Roster, build_roster
+from wattgram_agent.roster import Roster, build_roster, settle
 from wattgram_agent.source import (
     CounterSample,
     FailedSample,
@@ -341,3 +343,171 @@ def test_a_source_that_is_gone_for_good_is_let_go(name: str) -> None:
     assert name not in {point.source for point in laptop.observer.series}
     with pytest.raises(KeyError):
         laptop.state(name)
+
+
+def watched(
+    clock: ManualClock,
+    said: dict[str, tuple[Zone, Callable[[], Sequence[Sample]]]],
+    registers: dict[Point, Register] | None = None,
+) -> Observer:
+    """Return an observer of sources of one zone each, which say what they are told to."""
+
+    def one(name: str) -> Callable[[HostPaths], Source]:
+        zone, sample = said[name]
+        return lambda _: FakeSource(name, [zone], sample)
+
+    return Observer(
+        lambda: build_roster({name: one(name) for name in said}, HostPaths()), clock, registers
+    )
+
+
+def board(clock: ManualClock) -> tuple[Zone, Callable[[], Sequence[Sample]]]:
+    return (
+        Zone(point=GPU, scope=Scope.GPU),
+        lambda: [CounterSample(GPU, clock.boottime, None)],
+    )
+
+
+def test_after_a_restart_a_spare_that_nobody_remembers_is_counted() -> None:
+    """It is asked only while it is counted: in doubt it would stay silent for ever."""
+    clock = ManualClock()
+    model = Zone(point=MODEL, scope=Scope.HOST, quality=Quality.MODELLED)
+    said = {
+        "nvml": board(clock),
+        "model": (model, lambda: [GaugeSample(MODEL, 9 * WATT, averaged=True)]),
+    }
+    observer = watched(clock, said, {GPU: Register(clock.boottime - 1, clock.boottime - 1)})
+    for _ in range(3):
+        clock.advance(1)
+        step = observer.beat()
+
+    assert [source for source, _ in energies(step.readings)] == ["nvml", "model"]
+
+
+def test_after_a_restart_a_spare_may_fail_at_once() -> None:
+    clock = ManualClock()
+    model = Zone(point=MODEL, scope=Scope.HOST, quality=Quality.MODELLED)
+    said: dict[str, tuple[Zone, Callable[[], Sequence[Sample]]]] = {
+        "nvml": board(clock),
+        "rapl": (
+            Zone(point=PACKAGE, scope=Scope.CPU),
+            lambda: [FailedSample(PACKAGE, "unreadable", "")],
+        ),
+        "model": (model, lambda: [FailedSample(MODEL, "unreadable", "")]),
+    }
+    observer = watched(clock, said, {GPU: Register(clock.boottime - 1, clock.boottime - 1)})
+    clock.advance(1)
+
+    assert set(observer.beat().lost) == {PACKAGE, MODEL}
+
+
+def test_a_slow_meter_that_says_nothing_at_first_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, answers = ManualClock(), threading.Event()
+    monkeypatch.setattr("wattgram_agent.observer.settle", partial(settle, seconds=0.0))
+
+    def slow(_: HostPaths) -> Source:
+        source = FakeSource(
+            "battery",
+            [Zone(point=BATTERY, scope=Scope.HOST)],
+            lambda: [GaugeSample(BATTERY, 1, averaged=False)] if answers.wait(10) else [],
+        )
+        source.period_seconds = 15.0
+        return source
+
+    package = FakeSource(
+        "rapl",
+        [Zone(point=PACKAGE, scope=Scope.CPU)],
+        lambda: [CounterSample(PACKAGE, clock.boottime, None)],
+    )
+    table = {"battery": slow, "rapl": lambda _: package}
+    observer = Observer(lambda: build_roster(table, HostPaths()), clock)
+    for _ in range(2):
+        clock.advance(1)
+        step = observer.beat()
+    answers.set()
+
+    assert energies(step.readings) == [("rapl", NANOSECONDS_PER_SECOND)]
+
+
+def test_a_meter_that_is_found_later_is_counted_from_its_first_reading() -> None:
+    laptop = Laptop(battery="discharges")
+    laptop.present = ["rapl", "model"]
+    laptop.observer = Observer(laptop.look, laptop.clock)
+    laptop.beat()
+    laptop.present = ["battery", "rapl", "model"]
+    laptop.observer.look_again()
+    laptop.observer.wait_for_search()
+
+    assert energies(laptop.beat().readings) == [("rapl", 5 * WATT)]
+    assert energies(laptop.beat().readings) == [("battery", 9 * WATT)]
+
+
+METER = Point("ipmi", "dcmi", "0")
+
+
+def test_a_slow_count_does_not_reach_back_into_the_time_of_another() -> None:
+    """A BMC falls idle between two words of a battery, and is back before the next one."""
+    clock = ManualClock()
+    power, idle = GaugeSample(METER, 9 * WATT, averaged=True), IdleSample(METER, "idle")
+    counts: list[list[Sample]] = [
+        [CounterSample(BATTERY, 10, None)], [], [], [], [CounterSample(BATTERY, 50, None)],
+        [], [], [CounterSample(BATTERY, 80, None)], [],
+        [], [CounterSample(BATTERY, 110, None)],
+    ]  # fmt: skip
+    powers: list[Sample] = [power, power, power, idle, idle, idle, idle, idle, idle, power, power]
+    observer = watched(
+        clock,
+        {
+            "ipmi": (Zone(point=METER, scope=Scope.HOST), lambda: [powers.pop(0)]),
+            "battery": (Zone(point=BATTERY, scope=Scope.HOST), lambda: counts.pop(0)),
+        },
+    )
+    steps = []
+    for _ in range(11):
+        clock.advance(1)
+        steps.append(observer.beat())
+
+    assert [energies(step.readings) for step in steps] == [
+        [], [("ipmi", 9 * WATT)], [("ipmi", 9 * WATT)], [], [], [], [], [("battery", 30)], [],
+        [("ipmi", 9 * WATT)], [("ipmi", 9 * WATT)],
+    ]  # fmt: skip
+    assert [
+        (second, gap.source, gap.reason, gap.duration_nanoseconds // NANOSECONDS_PER_SECOND)
+        for second, step in enumerate(steps)
+        for gap in step.gaps
+    ] == [(4, "battery", "first_sample", 2), (9, "battery", "handover", 1)]
+
+
+def test_a_meter_that_never_said_a_value_keeps_no_place() -> None:
+    """An ACPI meter of 4.29 MW beside good registers: the sum is known from the first interval."""
+    laptop = Laptop(battery="fails")
+    laptop.beat()
+
+    assert energies(laptop.beat().readings) == [("rapl", 5 * WATT)]
+    assert laptop.state("battery") == (State.ERROR, "cannot be read: unreadable")
+
+
+def test_a_source_that_breaks_its_promise_costs_nobody_else() -> None:
+    clock = ManualClock()
+    values = iter(range(10))
+
+    def broken() -> Sequence[Sample]:
+        raise ZeroDivisionError("a source must not")
+
+    table = {
+        "nvml": lambda _: FakeSource("nvml", [Zone(point=GPU, scope=Scope.GPU)], broken),
+        "rapl": lambda _: FakeSource(
+            "rapl",
+            [Zone(point=PACKAGE, scope=Scope.CPU)],
+            lambda: [CounterSample(PACKAGE, next(values), None)],
+        ),
+    }
+    observer = Observer(lambda: build_roster(table, HostPaths()), clock)
+    for _ in range(2):
+        clock.advance(1)
+        step = observer.beat()
+
+    assert energies(step.readings) == [("rapl", 1)]
+    assert step.lost[GPU].reason == "broken"

@@ -186,6 +186,10 @@ def test_dies_are_summed_on_intel_and_mirrors_on_amd(
         ("GenuineIntel", 38_620_000_000, 38_620_100_000, 1),
         ("GenuineIntel", 38_620_000_000, 38_630_000_000, 2),
         ("GenuineIntel", 500, 500, 2),
+        ("GenuineIntel", 123_456_789, 123_456_789, 1),
+        ("GenuineIntel", 123_456_789, 123_456_790, 2),
+        ("AuthenticAMD", 500, 9_000_000, 1),
+        ("AuthenticAMD", 123_456_789, 99_999_999, 2),
         ("", 38_620_000_000, 38_620_000_000, 1),
     ],
 )

@@ -80,6 +80,21 @@ def test_an_empty_directory_is_one_that_a_container_runtime_masked(tmp_path: Pat
     assert "--path.sysfs /host/sys" in error.fix
 
 
+def test_a_hidden_file_is_none_of_what_a_container_runtime_masked(tmp_path: Path) -> None:
+    tree = RaplTree(tmp_path)
+    (tree.sysfs / "class" / "powercap" / ".keep").touch()
+
+    assert "is empty: masked by a container runtime" in unavailable(tree.paths).reason
+
+
+def test_a_name_of_a_zone_is_cut_before_it_is_told(tmp_path: Path) -> None:
+    tree = RaplTree(tmp_path)
+    tree.add("intel-rapl:0", "x" * 1_000_000)
+    (zone,) = rapl.discover(tree.paths).zones()
+
+    assert len(zone.refusal) < 100
+
+
 def test_a_directory_of_other_things_holds_no_zone(tmp_path: Path) -> None:
     tree = RaplTree(tmp_path)
     for name in ("dtpm", "intel-rapl", "intel-rapl:zz", "intel-rapl:0.old", "my-intel-rapl:0"):
@@ -97,7 +112,11 @@ def test_links_that_lead_nowhere_are_no_zones(tmp_path: Path) -> None:
     tree.add("intel-rapl:0", "package-0")
     (tree.sysfs / "devices").rename(tmp_path / "elsewhere")
 
-    assert unavailable(tree.paths).state is State.ABSENT
+    error = unavailable(tree.paths)
+
+    assert error.state is State.ABSENT
+    assert error.reason.endswith("links that lead nowhere: masked by a container runtime")
+    assert "--path.sysfs /host/sys" in error.fix
 
 
 def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
@@ -178,9 +197,10 @@ def test_a_directory_that_may_not_be_listed_is_told(
     with unprivileged() as paths:
         error = unavailable(paths)
 
-    assert (error.state, error.reason) == (
+    assert (error.state, error.reason, error.fix) == (
         State.PERMISSION_DENIED,
         "sys/class/powercap: Permission denied",
+        "chmod a+rx sys/class/powercap",
     )
 
 
@@ -190,6 +210,20 @@ def test_a_name_that_may_not_be_read_is_told(
     (tree.directory("intel-rapl:0") / "name").chmod(0)
     with unprivileged() as paths:
         assert problems(paths) == ["intel-rapl:0: no readable name file, or an empty one"]
+
+
+def test_names_that_root_alone_may_read_are_said_with_the_fix(
+    tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[HostPaths]]
+) -> None:
+    tree = RaplTree(tmp_path)
+    tree.add("intel-rapl:0", "package-0")
+    (tree.directory("intel-rapl:0") / "name").chmod(0)
+    with unprivileged() as paths:
+        error = unavailable(paths)
+
+    assert error.state is State.PERMISSION_DENIED
+    assert error.reason.endswith("intel-rapl:0/name is readable by root only")
+    assert error.fix.startswith("chmod a+r sys/class/powercap/")
 
 
 @pytest.mark.timeout(20)

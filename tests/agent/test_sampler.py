@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import spooled
+from fakes import FakeSource, ManualClock, spooled
 from sampling import PACKAGE_RANGE, Host, Meter
+from spooling import open_spool
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_agent.source import Point
+from wattgram_agent import today
+from wattgram_agent.config import AgentConfig
+from wattgram_agent.roster import Roster, build_roster
+from wattgram_agent.sampler import Sampler
+from wattgram_agent.source import (
+    CounterSample,
+    GaugeSample,
+    HostPaths,
+    Point,
+    Sample,
+    Scope,
+    Zone,
+)
+from wattgram_agent.spool import Spool
 
 WATT = 1_000_000
 
@@ -183,6 +198,7 @@ def test_a_source_that_came_is_found_and_has_a_table_of_its_own(host: Host) -> N
     assert [(table.number, len(table.series)) for table, _ in spooled(host.spool)] == [
         (1, 2),
         (2, 3),
+        (3, 3),
     ]
     assert [finding.name for finding in host.sampler.observer.roster.findings] == ["rapl", "nvml"]
 
@@ -276,3 +292,64 @@ def test_what_was_spooled_before_the_clock_was_set_is_kept_when_it_is(host: Host
 
     assert host.booked() == host.truth() == {"0": 20, "1": 20}
     assert host.gaps() == []
+
+
+def test_over_a_restart_nothing_reaches_back_beyond_what_was_counted(tmp_path: Path) -> None:
+    """A slow count stood aside for a BMC, which is gone when the agent is back."""
+    clock = ManualClock()
+    slow, best = Point("battery", "battery", "BAT0"), Point("ipmi", "dcmi", "0")
+    counts: list[list[Sample]] = [[CounterSample(slow, 0, None)], [], [], []]
+    said = {"ipmi": [GaugeSample(best, WATT, averaged=True)], "battery": []}
+
+    def look() -> Roster:
+        ask: dict[str, Callable[[], Sequence[Sample]]] = {
+            "ipmi": lambda: said["ipmi"],
+            "battery": lambda: counts.pop(0),
+        }
+        zones = {"ipmi": best, "battery": slow}
+        return build_roster(
+            {
+                name: lambda _, name=name: FakeSource(
+                    name, [Zone(point=zones[name], scope=Scope.HOST)], ask[name]
+                )
+                for name in said
+            },
+            HostPaths(),
+        )
+
+    def live(beats: int) -> Spool:
+        spool = open_spool(tmp_path)
+        sampler = Sampler(AgentConfig(state_directory=tmp_path), clock, "boot", spool, look)
+        for _ in range(beats):
+            clock.advance(1)
+            sampler.beat()
+        sampler.close_batch()
+        return spool
+
+    live(4).close()
+    del said["ipmi"]
+    counts += [[CounterSample(slow, 60, None)], [CounterSample(slow, 70, None)]]
+    spool = live(2)
+
+    counted = [
+        (table.series[index].source, quantity)
+        for table, batch in spooled(spool)
+        for index, quantity, _, _ in batch.spans()
+        if table.series[index].counted
+    ]
+    assert counted == [*[("ipmi", WATT)] * 3, ("battery", 10)]
+
+
+def test_what_is_kept_of_today_survives_a_clock_that_was_ahead(host: Host) -> None:
+    right = host.clock.unix
+    host.clock.unix += 10**9 * NANOSECONDS_PER_SECOND
+    host.beat()
+    host.beat(10, 10)
+    host.sampler.close_batch()
+    host.clock.unix = right
+    host.beat(5, 5)
+    host.sampler.close_batch()
+    kept = today.load(host.directory)
+
+    assert kept is not None
+    assert kept.energy_microjoules == 10

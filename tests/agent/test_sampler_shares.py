@@ -211,3 +211,19 @@ def test_the_apportioner_of_a_host_that_tells_nothing_attributes_nothing(tmp_pat
 
     assert sums(table, batch) == (30, 30)
     assert [one.instance for one in table.series if is_share(one)] == [UNATTRIBUTED.name]
+
+
+def test_a_new_workload_at_a_change_of_the_meters_is_in_the_columns_before_it(host: Host) -> None:
+    """The batch that the change closes has the old columns, whoever is new in it."""
+    host.beat()
+    host.beat(10, 10)
+    among(host, unit("web"), IDLE)
+    host.meters.append(Meter(Point("nvml", "package", "GPU-a")))
+    host.look_again()
+    host.beat(1, 1, 1)
+    host.beat(2, 2, 2)
+    host.sampler.close_batch()
+    found = spooled(host.spool)
+
+    assert [len(table.series) for table, _ in found] == [4, 5, 5]
+    assert [sums(*one) for one in found] == [(20, 20), (2, 2), (6, 6)]

@@ -52,6 +52,7 @@ def damaged(**wrong: object) -> str:
         damaged(workloads=[["goblin", "x", 1]]),
         damaged(workloads=[["pod", "x"]]),
         damaged(workloads=None),
+        damaged(since_unix_seconds=float("inf")),
     ],
 )  # fmt: skip
 def test_a_file_that_is_damaged_is_as_none(tmp_path: Path, text: str) -> None:

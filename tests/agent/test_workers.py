@@ -113,7 +113,7 @@ def test_a_source_that_answers_is_read_at_every_beat(source: StubbornSource) -> 
     assert source.is_closed.wait(10)
 
 
-def test_one_that_hangs_fails_until_it_answers_and_its_late_word_is_not_used(
+def test_one_that_hangs_fails_until_it_answers_and_is_then_asked_seldom(
     source: StubbornSource, seconds: Seconds
 ) -> None:
     worker = Offloaded(source, 0.001, seconds)
@@ -130,10 +130,29 @@ def test_one_that_hangs_fails_until_it_answers_and_its_late_word_is_not_used(
 
     source.may_answer.set()
     answered(source, worker)
+    assert worker.sample() == [GaugeSample(METER, 1, averaged=False)]
     source.says = [GaugeSample(METER, 7, averaged=False)]
-    worker._wait_seconds = 10
+    seconds.now += 5
+    worker.sample()
+    answered(source, worker)
     assert worker.sample() == [GaugeSample(METER, 7, averaged=False)]
+    assert source.asked == 2 + 1  # quick again: asked at every beat
     worker.close()
+
+
+def test_several_that_hang_cost_one_wait() -> None:
+    sources = [StubbornSource() for _ in range(5)]
+    for source in sources:
+        source.may_answer.clear()
+    workers = [Offloaded(source) for source in sources]
+    began = time.monotonic()
+    for worker in workers:
+        worker.begin(began + 0.1)
+    assert [reasons(worker.sample()) for worker in workers] == [["timeout"] * 2] * 5
+    assert time.monotonic() - began < 0.4
+    for worker, source in zip(workers, sources, strict=True):
+        worker.close()
+        source.may_answer.set()
 
 
 def test_a_hanging_source_is_closed_when_it_comes_back(source: StubbornSource) -> None:
@@ -147,10 +166,10 @@ def test_a_hanging_source_is_closed_when_it_comes_back(source: StubbornSource) -
     assert source.is_closed.wait(10)
 
 
-def test_a_source_that_was_never_asked_is_closed_at_once(source: StubbornSource) -> None:
+def test_a_source_that_was_never_asked_is_closed_too(source: StubbornSource) -> None:
     Offloaded(source).close()
 
-    assert source.is_closed.is_set()
+    assert source.is_closed.wait(10)
 
 
 def test_a_source_that_breaks_its_promise_fails_and_is_asked_again(
@@ -221,3 +240,16 @@ def test_nobody_waits_longer_for_a_first_word(slow: StubbornSource) -> None:
 
     assert worker.sample() == []
     worker.close()
+
+
+def test_a_source_that_hangs_when_it_is_closed_delays_nobody(source: StubbornSource) -> None:
+    may_close, is_closing = threading.Event(), threading.Event()
+
+    def close() -> None:
+        is_closing.set()
+        assert may_close.wait(10)
+
+    source.close = close  # type: ignore[method-assign]
+    Offloaded(source).close()
+    assert is_closing.wait(10)
+    may_close.set()

@@ -30,12 +30,15 @@ from wattgram_agent.source import (
 )
 from wattgram_agent.sources.battery_mains import Mains, Supplies, is_peripheral
 from wattgram_agent.sources.battery_meters import Drawn, DrawnCharge, Power, Product
+from wattgram_agent.sources.hwmon_meters import require_one_readable
 from wattgram_agent.sysfs import UnreadableError, read_text, state_of
 
 NAME: Final = "battery"
 
 Meter = Power | Product | Drawn | DrawnCharge
 
+# Of each way to be read, the file that says how much.
+_AMOUNTS: Final = ("power_now", "current_now", "energy_now", "charge_now")
 _NOT_DRAWN: Final = frozenset({"Charging", "Full", "Not charging"})
 _STATUS_MAX: Final = 32
 _NAME_MAX: Final = 200
@@ -171,7 +174,8 @@ def discover(paths: HostPaths) -> BatterySource:
     try:
         names = sorted(os.listdir(root))
     except OSError as error:
-        raise SourceUnavailableError(state_of(error), f"{root}: {error.strerror}") from error
+        fix = f"chmod a+rx {root}" if isinstance(error, PermissionError) else ""
+        raise SourceUnavailableError(state_of(error), f"{root}: {error.strerror}", fix) from error
     batteries: list[Battery] = []
     problems: list[str] = []
     for name in names:
@@ -186,6 +190,8 @@ def discover(paths: HostPaths) -> BatterySource:
         if problems:
             raise SourceUnavailableError(State.ERROR, "; ".join(problems))
         raise SourceUnavailableError(State.ABSENT, f"no battery of the host in {root}")
+    amounts = (Path(one.zone.location) / name for one in batteries for name in _AMOUNTS)
+    require_one_readable(list(filter(os.path.exists, amounts)))
     return BatterySource(batteries, Supplies(root), problems)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ from wattgram_agent.sources.hwmon_meters import (
     Meter,
     require_one_readable,
 )
+from wattgram_agent.sources.jetson import thor_input_chip
 from wattgram_agent.sources.jetson_rails import host_rails
 
 NAME: Final = hwmon_rails.NAME
@@ -103,16 +104,21 @@ def _other_source(chip: Chip) -> str:
     return ""
 
 
-def _chips_of_a_jetson(chips: Iterable[Chip]) -> list[Chip]:
-    """Return the chips that `jetson` reads: all that have labels, if these are a Jetson's."""
+def _chips_of_a_jetson(chips: Sequence[Chip]) -> list[Chip]:
+    """Return the chips that `jetson` reads: all that have labels, if these are a Jetson's.
+
+    On a Thor also the one at its input, which has none.
+    """
     labels = {
         chip: {channel.label for channel in read_channels(chip, ("in",)) if channel.label}
         for chip in chips
         if chip.name == "ina3221"
     }
     rails = frozenset().union(*labels.values())
-    is_jetson = rails & JETSON_RAILS or host_rails(rails)
-    return [chip for chip, mine in labels.items() if mine and is_jetson]
+    thor = thor_input_chip(chips, rails)
+    is_jetson = thor or rails & JETSON_RAILS or host_rails(rails)
+    found = [chip for chip, mine in labels.items() if mine and is_jetson]
+    return found if thor is None else [*found, thor]
 
 
 def _intel_card(chip: Chip) -> list[Found]:

@@ -184,12 +184,9 @@ def _old_rails(driver: Path) -> Iterable[Rail]:
 
 def _thor_input(chips: Iterable[Chip], rails: Iterable[Rail]) -> list[Rail]:
     """Return the input of a Thor, which a chip of another kind measures, if it is the only one."""
-    if THOR_RAIL not in {rail.label for rail in rails}:
+    chip = thor_input_chip(chips, {rail.label for rail in rails})
+    if chip is None:
         return []
-    inputs = [chip for chip in chips if chip.name == "ina238" and _is_input(chip)]
-    if len(inputs) != 1:
-        return []
-    chip = inputs[0]
     product = (chip.directory / "in1_input", chip.directory / "curr1_input")
     power = chip.directory / "power1_input"
     if power.name in chip.files:
@@ -197,6 +194,14 @@ def _thor_input(chips: Iterable[Chip], rails: Iterable[Rail]) -> list[Rail]:
     if chip.files.issuperset(file.name for file in product):
         return [Rail(THOR_INPUT, chip.identity, PowerProduct(*product), product)]
     return []
+
+
+def thor_input_chip(chips: Iterable[Chip], labels: Collection[str]) -> Chip | None:
+    """Return the chip at the input of a board with rails of these labels, if it is a Thor's."""
+    if THOR_RAIL not in labels:
+        return None
+    inputs = [chip for chip in chips if chip.name == "ina238" and _is_input(chip)]
+    return inputs[0] if len(inputs) == 1 else None
 
 
 def _is_input(chip: Chip) -> bool:

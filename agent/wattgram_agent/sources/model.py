@@ -7,6 +7,7 @@ shown, so that they can be compared with a meter.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -171,7 +172,10 @@ def read_cpu_times(procfs: Path) -> CpuTimes:
     with psutil_reading(procfs, "stat"):
         times = psutil.cpu_times()
     # No default: psutil names the fields after the running kernel, and without them it guesses.
-    return CpuTimes(*(float(getattr(times, name)) for name in CpuTimes._fields))
+    current = CpuTimes(*(float(getattr(times, name)) for name in CpuTimes._fields))
+    if not all(map(math.isfinite, current)):
+        raise ValueError(f"no times: {current}")
+    return current
 
 
 def busy_ratio(previous: CpuTimes, current: CpuTimes) -> float | None:

@@ -38,6 +38,8 @@ _VIRTUAL_NAME: Final = re.compile(
     r"lxdbr.*|macvtap.*|kube.*|nodelocaldns|tailscale.*|zt.*|.*[.@].*"
 )
 
+_INTERFACE: Final = re.compile(r"^INTERFACE=(\S+)$", re.MULTILINE)
+
 # psutil asserts that the lines of net/dev have their colon.
 _MALFORMED: Final = (OSError, ValueError, AssertionError)
 
@@ -132,8 +134,19 @@ def describe(name: str, sysfs: Path) -> Interface:
         return Interface(name, None, "")
     resolved = str(directory.resolve())
     is_hardware = (directory / "device").exists() and "/devices/virtual/net/" not in resolved
-    master = directory / "master"
-    return Interface(name, is_hardware, master.resolve().name if master.exists() else "")
+    return Interface(name, is_hardware, _master(directory / "master"))
+
+
+def _master(link: Path) -> str:
+    """Return the interface that a link leads to, or what a copy of a sysfs has in its place."""
+    if not link.exists():
+        return ""
+    if link.is_symlink():
+        return link.resolve().name
+    if link.is_dir():
+        told = _INTERFACE.search(read_text(link / "uevent") or "")
+        return told[1] if told else ""
+    return Path(read_text(link) or "").name
 
 
 def choose(interfaces: Sequence[Interface], default_route_name: str) -> dict[str, str]:

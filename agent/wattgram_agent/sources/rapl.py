@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,10 @@ class RaplSource(Source):
     def problems(self) -> Sequence[str]:
         return [f"{problem.location}: {problem.reason}" for problem in self.discovery.problems]
 
+    def fix(self) -> str:
+        denied = any("permission" in problem.reason for problem in self.discovery.problems)
+        return UDEV_FIX if denied else ""
+
     def sample(self) -> Sequence[Sample]:
         samples: list[Sample] = []
         for point, register, wraps_at in self._registers:
@@ -94,6 +98,7 @@ def discover(paths: HostPaths) -> RaplSource:
     vendor = cpu_vendor(read_text(paths.procfs / "cpuinfo") or "")
     discovery = describe(found, vendor)
     if not discovery.zones:
+        _require_readable_names(zone.directory / "name" for zone in found)
         raise SourceUnavailableError(
             State.ERROR, "; ".join(f"{p.location}: {p.reason}" for p in discovery.problems)
         )
@@ -117,6 +122,21 @@ def _only_readable(discovery: Discovery) -> Discovery:
     )
 
 
+def _require_readable_names(names: Iterable[Path]) -> None:
+    """Raise SourceUnavailableError if some are there and closed: some kernels close them too."""
+    closed = [
+        str(name)
+        for name in names
+        if os.path.exists(name) and not os.access(name, os.R_OK, effective_ids=True)
+    ]
+    if closed:
+        raise SourceUnavailableError(
+            State.PERMISSION_DENIED,
+            f"{closed[0]} is readable by root only",
+            f"chmod a+r {' '.join(closed)} && {UDEV_FIX}",
+        )
+
+
 def _is_denied(path: Path) -> bool:
     register = KeptFile(path)
     try:
@@ -134,19 +154,32 @@ def _is_closed(root: Path) -> bool:
 
 def _why_nothing(root: Path) -> str:
     try:
-        names = os.listdir(root)
+        names = _visible_names(root)
     except FileNotFoundError:
         return f"{root} does not exist: no RAPL driver, a virtual machine, or not Linux"
     except OSError as error:
         return f"{root}: {error.strerror}"
     if not names:
         return f"{root} is empty: masked by a container runtime, or no driver is loaded"
+    if not _lead_somewhere(root, names):
+        return f"{root} holds links that lead nowhere: masked by a container runtime"
     return f"{root} holds no readable RAPL zone"
 
 
+def _visible_names(root: Path) -> list[str]:
+    return [name for name in os.listdir(root) if not name.startswith(".")]
+
+
+def _lead_somewhere(root: Path, names: Iterable[str]) -> bool:
+    """Say whether any is there: the class links into a directory that may have been masked."""
+    return any(os.path.exists(root / name) for name in names)
+
+
 def _fix_nothing(root: Path, paths: HostPaths) -> str:
+    if _is_closed(root):
+        return f"chmod a+rx {root}"
     with contextlib.suppress(OSError):
-        if not os.listdir(root):
+        if not _lead_somewhere(root, _visible_names(root)):
             return (
                 "mount the host's /sys read-only at /host/sys and run with --path.sysfs /host/sys"
             )

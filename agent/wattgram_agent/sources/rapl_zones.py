@@ -35,10 +35,14 @@ _SCOPES: Final = {
     "psys": Scope.PLATFORM,
 }
 _DEPTH_MAX: Final = 4
+_NAME_MAX: Final = 64
 _MIRRORING_VENDORS: Final = ("AuthenticAMD", "HygonGenuine")
 # Registers that count the same agree to the energy of the microseconds between two reads. From
 # this value on an agreement is no accident of a host that has just been started.
 _TELLING_MICROJOULES: Final = 1_000 * MICROJOULES_PER_JOULE
+# What one register may count between two reads, and from where on no two agree by chance.
+_READS_APART_MICROJOULES: Final = 10 * MICROJOULES_PER_JOULE
+_EQUAL_MICROJOULES: Final = 1 * MICROJOULES_PER_JOULE
 _MILLION: Final = 1_000_000
 _SAME_MILLIONTHS: Final = 10
 _CLOSE_MILLIONTHS: Final = 10_000
@@ -177,7 +181,7 @@ def _point(files: ZoneFiles) -> Point:
         return Point(NAME, "package", package)
     if name == "psys":
         return Point(NAME, "psys", "0")
-    domain = name if name in _SCOPES else re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
+    domain = name if name in _SCOPES else re.sub(r"[^A-Za-z0-9_-]", "_", name[:_NAME_MAX])
     return Point(NAME, domain, files.package or files.identifier)
 
 
@@ -194,7 +198,7 @@ def _refusal(files: ZoneFiles, point: Point, taken: Mapping[Point, ZoneFiles], v
     if point.domain in {"core", "uncore"}:
         return "inside the package"
     if point.domain not in _SCOPES:
-        return f"a zone named {files.name!r} is not known"
+        return f"a zone named {(files.name or '')[:_NAME_MAX]!r} is not known"
     if point.domain == "dram" and not files.package:
         return "belongs to no package"
     return ""
@@ -208,8 +212,10 @@ def _mirrors(die: Path, other: Path, vendor: str) -> bool:
     """
     is_likely = vendor in _MIRRORING_VENDORS
     values = [parse_range(read_text(directory / "energy_uj")) or 0 for directory in (die, other)]
-    most = max(values)
-    if min(values) < _TELLING_MICROJOULES:
-        return is_likely
-    tolerance = _CLOSE_MILLIONTHS if is_likely else _SAME_MILLIONTHS
-    return (most - min(values)) * _MILLION <= most * tolerance
+    least, most = sorted(values)
+    if least >= _TELLING_MICROJOULES:
+        tolerance = _CLOSE_MILLIONTHS if is_likely else _SAME_MILLIONTHS
+        return (most - least) * _MILLION <= most * tolerance
+    if is_likely:
+        return most - least <= _READS_APART_MICROJOULES
+    return least == most >= _EQUAL_MICROJOULES
