@@ -3,8 +3,7 @@
 Holds the last good sample of every point and differences the next one against it. The caller
 says what time it is and whether the host slept. The first sample of a point yields nothing; a
 failed one yields a gap; the first good one after it spans the time in between, so that nothing
-is lost and nothing invented. Only what is counted may span: a zone that is not counted stands
-aside while another is, and what it counted meanwhile must not be booked a second time.
+is lost and nothing invented.
 """
 
 from __future__ import annotations
@@ -166,8 +165,6 @@ class Meter:
         self, sample: CounterSample | GaugeSample | FailedSample, series: Series, now: int
     ) -> Reading | Lost | None:
         if isinstance(sample, FailedSample):
-            if not series.counted:
-                self._registers.pop(sample.point, None)
             return Lost(sample.reason, sample.detail)
         previous = self._registers.get(sample.point)
         if previous is not None and now <= previous.boottime_nanoseconds:
