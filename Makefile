@@ -11,7 +11,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
 GRID_ZONE ?= WORLD
 DEBIAN_PACKAGES := prometheus
 
-.PHONY: run test test-fast check bench bench-peers protos protos-check docs golden pane clean
+.PHONY: run test test-fast check chaos bench bench-peers protos protos-check docs golden pane clean
 
 run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
 	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
@@ -31,6 +31,9 @@ check: $(VENV)/.dev debian  ## all that must hold before a commit
 	$(MAKE) --no-print-directory protos-check
 	$(BIN)/python -m pytest -m "not servers"
 	$(BIN)/python -m pytest -m servers
+
+chaos: $(VENV)/.test  ## break everything at random for ten minutes; CHAOS="--seed 7 --short" repeats
+	PYTHONPATH=tests $(BIN)/python -m chaos.run $(CHAOS)
 
 bench: $(VENV)/.test  ## what it costs, beside what others cost where they are installed
 	$(BIN)/python tests/bench/run.py

@@ -23,8 +23,13 @@ class Certificates(NamedTuple):
     agent_key: Path
 
 
-def issue(directory: Path, agent_id: str) -> Certificates:
-    """Write PEM files for 127.0.0.1 and for `agent_id` into `directory`."""
+def issue(
+    directory: Path, agent_id: str, *others: str, address: str = "127.0.0.1"
+) -> Certificates:
+    """Write PEM files for the collector's `address` and for `agent_id` into `directory`.
+
+    Each of the `others` gets a pair that is named after it, such as other.pem and other.key.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     files = Certificates(
         *(
@@ -36,9 +41,11 @@ def issue(directory: Path, agent_id: str) -> Certificates:
     authority = _certificate("test authority", key.public_key(), None, key, is_authority=True)
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     for name, certificate_file, key_file in (
-        (x509.IPAddress(ipaddress.ip_address("127.0.0.1")), files.server_certificate,
+        (x509.IPAddress(ipaddress.ip_address(address)), files.server_certificate,
          files.server_key),
         (x509.DNSName(agent_id), files.agent_certificate, files.agent_key),
+        *((x509.DNSName(one), directory / f"{one}.pem", directory / f"{one}.key")
+          for one in others),
     ):  # fmt: skip
         own = ec.generate_private_key(ec.SECP256R1())
         leaf = _certificate("leaf", own.public_key(), name, key, is_authority=False)

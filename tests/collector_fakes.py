@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ class TroubledLedger:
         self.entered = threading.Event()
         self.groups: list[int] = []
         self.refuses_series = False
+        self.enrolments = 0
 
     def _work(self) -> SqliteLedger:
         self.entered.set()
@@ -133,6 +134,7 @@ class TroubledLedger:
         self.error = None
 
     def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
+        self.enrolments += 1
         return self._work().enrol(agent_id, facts)
 
     def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
@@ -155,6 +157,17 @@ class TroubledLedger:
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         return self._inner.counted_slots(agent_key)
+
+    def probe(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self._inner.probe()
+
+    def sizes_bytes(self) -> Mapping[str, int]:
+        return self._inner.sizes_bytes()
+
+    def faults(self) -> int:
+        return self._inner.faults()
 
     def close(self) -> None:
         self._inner.close()

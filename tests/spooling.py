@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wattgram.readings import Batch, Kind, Series, SeriesTable
+from fakes import spooled
+from wattgram.readings import Batch, Gap, Kind, Series, SeriesTable
 from wattgram_agent.meter import Register
+from wattgram_agent.segments import Medium
 from wattgram_agent.source import Point
-from wattgram_agent.spool import Dropped, Spool
+from wattgram_agent.spool import Spool
 
 SECOND = 1_000_000_000
 EPOCH = 1_750_000_000 * SECOND
@@ -39,8 +41,23 @@ def table(number: int = 1, *points: Point) -> SeriesTable:
 TABLE = table()
 
 
-def open_spool(directory: Path, max_bytes: int = 1 << 30) -> Spool:
-    return Spool(directory, max_bytes=max_bytes, sync="never")
+class HastyMedium(Medium):
+    """A disk that forgets what it was to force: no test cuts the power."""
+
+    def force(self, descriptor: int) -> None:
+        pass
+
+    def force_directory(self, path: Path) -> None:
+        pass
+
+    def replace(self, path: Path, text: str) -> None:
+        path.with_name("new").write_text(text)
+        path.with_name("new").replace(path)
+
+
+def open_spool(directory: Path, max_bytes: int = 1 << 30, **options: Any) -> Spool:
+    defaults = {"sync": "never", "medium": HastyMedium()}
+    return Spool(directory, max_bytes=max_bytes, **(defaults | options))
 
 
 def batch(sequence: int, of: SeriesTable = TABLE, *, cells: int = 1) -> Batch:
@@ -55,15 +72,22 @@ def batch(sequence: int, of: SeriesTable = TABLE, *, cells: int = 1) -> Batch:
     )
 
 
-def append(spool: Spool, of: SeriesTable = TABLE, **options: Any) -> Dropped:
+def append(spool: Spool, of: SeriesTable = TABLE, **options: Any) -> None:
     """Append the next batch; the register of the first series is its sequence."""
     sequence = spool.next_sequence
     registers = {PACKAGE: Register(sequence, sequence * SECOND)}
-    return spool.append(batch(sequence, of, **options), of, registers)
+    spool.append(batch(sequence, of, **options), of, registers)
 
 
-def fill(spool: Spool, count: int, of: SeriesTable = TABLE, **options: Any) -> list[Dropped]:
-    return [append(spool, of, **options) for _ in range(count)]
+def fill(spool: Spool, count: int, of: SeriesTable = TABLE, **options: Any) -> None:
+    for _ in range(count):
+        append(spool, of, **options)
+
+
+def told(spool: Spool) -> list[Gap]:
+    """Return the gaps of the spool's own that wait in it."""
+    gaps = [gap for _, one in spooled(spool) for gap in one.gaps]
+    return [gap for gap in gaps if gap.source == "spool"]
 
 
 def sequences(spool: Spool) -> list[int]:

@@ -60,6 +60,7 @@ hellos = st.builds(
     facts=facts,
     config_digest=texts,
     protocol_version=uint32s,
+    oldest_protocol_version=uint32s,
 )
 series = st.builds(
     Series,
@@ -93,6 +94,8 @@ statuses = st.builds(
     cpu_microseconds=uint64s,
     resident_memory_bytes=uint64s,
     spooled_batches=uint32s,
+    sent_wall_unix_nanoseconds=uint64s,
+    sent_boottime_nanoseconds=uint64s,
 )
 limits = st.builds(
     Limits,
@@ -107,12 +110,16 @@ welcomes = st.builds(
     wall_unix_nanoseconds=uint64s,
     limits=limits,
     protocol_version=uint32s,
+    applied_starts_unix_nanoseconds=st.lists(uint64s, max_size=3).map(tuple),
 )
 acks = st.builds(
     Ack,
     applied_sequence=uint64s,
     wall_unix_nanoseconds=uint64s,
-    refused=st.lists(st.builds(Refusal, sequence=uint64s, reason=texts), max_size=3).map(tuple),
+    refused=st.lists(
+        st.builds(Refusal, sequence=uint64s, reason=texts, needs_new_session=st.booleans()),
+        max_size=3,
+    ).map(tuple),
     pause_milliseconds=uint32s,
 )
 

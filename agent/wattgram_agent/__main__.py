@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import platform
 import sys
@@ -14,7 +15,7 @@ from wattgram import logs
 from wattgram.lock import only_one
 from wattgram.settings import SettingsError, dump
 from wattgram_agent import __version__, doctor, readout
-from wattgram_agent.config import AgentConfig, load_config
+from wattgram_agent.config import AgentConfig, load_config, require_directories
 from wattgram_agent.host import SystemClock
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import find_sources
@@ -27,6 +28,9 @@ TOP_SECONDS: Final = 2.0
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know every character
     try:
         config = _config(options)
     except SettingsError as error:
@@ -35,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure(config.log.level, config.log.format)
     try:
         return int(options.command(config, options))
+    except SettingsError as error:
+        print(f"wattgram-agent: {error}", file=sys.stderr)
+        return EXIT_BAD_CONFIG
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
@@ -53,8 +60,35 @@ def _run(config: AgentConfig, _: argparse.Namespace) -> int:
 
     from wattgram_agent.daemon import run
 
+    require_directories(config)
     with only_one(config.state_directory):
         asyncio.run(run(config))
+    return 0
+
+
+def _enroll(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram_agent import enrolment
+
+    return enrolment.command(config, options)
+
+
+def _renew(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram_agent import renewal
+
+    return renewal.command(config, options)
+
+
+def _spool_list(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram_agent import spool_command
+
+    spool_command.show(config, as_json=options.json)
+    return 0
+
+
+def _spool_purge(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram_agent import spool_command
+
+    spool_command.purge(config, everything=options.all)
     return 0
 
 
@@ -109,6 +143,7 @@ def _top(config: AgentConfig, options: argparse.Namespace) -> int:
 
 
 def _observer(config: AgentConfig) -> Observer:
+    require_directories(config)
     return Observer(
         find_sources(config), SystemClock(), supply_efficiency=config.rest.supply_efficiency
     )
@@ -190,9 +225,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     diagnosis = command("doctor", _doctor, "Say what can be measured here, and what would help.")
     diagnosis.add_argument("--json", action="store_true", help="as JSON")
+    enroll = command("enroll", _enroll, "Get this host's certificate with a one-time token.")
+    enroll.add_argument("--collector", required=True, metavar="URL", help="https://host:port")
+    enroll.add_argument(
+        "--token", default="", help="what `wattgram-collector enroll` printed; default: from stdin"
+    )
+    enroll.add_argument("--directory", type=Path, metavar="DIR", help="default: tls.directory")
+    enroll.add_argument(
+        "--https-ca", type=Path, metavar="FILE", help="if another than its own vouches for HTTPS"
+    )
+    renew = command("renew", _renew, "Get the next certificate now; a running agent does it.")
+    renew.add_argument("--collector", default="", metavar="ADDRESS", help="host:port, of gRPC")
+    renew.add_argument("--directory", type=Path, metavar="DIR", help="default: tls.directory")
+    _add_spool(commands, common)
     command("check-config", _check_config, "Read the configuration and say whether it is good.")
     command("print-config", _print_config, "Print the effective configuration, commented.")
     return parser
+
+
+def _add_spool(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands of a command: `spool list` and `spool purge`."""
+    about = "Show or empty what waits for the collector."
+    parts = commands.add_parser("spool", help=about, description=about).add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    listing = "Show what waits, what was refused for good, and what was lost."
+    shown = parts.add_parser("list", parents=[common], help=listing, description=listing)
+    shown.add_argument("--json", action="store_true", help="as JSON")
+    shown.set_defaults(command=_spool_list)
+    purging = "Remove refused batches, the dead letters; with --all also what waits."
+    purge = parts.add_parser("purge", parents=[common], help=purging, description=purging)
+    which = purge.add_mutually_exclusive_group()
+    which.add_argument("--dead", action="store_true", help="dead letters only, as without it")
+    which.add_argument(
+        "--all", action="store_true", help="also what waits: not while an agent runs"
+    )
+    purge.set_defaults(command=_spool_purge)
 
 
 if __name__ == "__main__":

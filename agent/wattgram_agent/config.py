@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from wattgram.readings import require_label
-from wattgram.settings import LogSettings, dump, is_loopback, load, require_address, setting
+from wattgram.settings import (
+    LogSettings,
+    SettingsError,
+    dump,
+    is_loopback,
+    load,
+    require_address,
+    setting,
+)
 from wattgram.units import BYTES_PER_MEBIBYTE, SECONDS_PER_DAY
 from wattgram_agent.source import HostPaths
 
@@ -22,6 +30,7 @@ EXTERNAL_SECONDS_MAX: Final = 60.0
 REST_WATTS_MAX: Final = 100_000.0
 SUPPLY_EFFICIENCY_MIN: Final = 0.5
 WORKLOADS_MAX: Final = 1_000
+ADDRESSES_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,20 +129,37 @@ class SpoolSettings:
     max_age_seconds: float = setting(7.0 * SECONDS_PER_DAY, "Older batches are dropped.")
     sync: str = setting(
         "always",
-        "When a batch is forced to the medium: always outlives a power cut, never spares flash.",
-        choices=("always", "never"),
+        "When a batch is forced to the medium: always outlives a power cut; interval, once a "
+        "minute, and never spare flash.",
+        choices=("always", "interval", "never"),
+    )
+    dead_max_bytes: int = setting(
+        4 * BYTES_PER_MEBIBYTE,
+        "Batches that the collector refused for good are kept up to this, to be looked at.",
+    )
+    dead_max_age_seconds: float = setting(
+        30.0 * SECONDS_PER_DAY, "Older refused batches are removed."
     )
 
     def __post_init__(self) -> None:
-        if self.max_bytes < BYTES_PER_MEBIBYTE:
-            raise ValueError(f"max_bytes must be at least {BYTES_PER_MEBIBYTE}: {self.max_bytes}")
-        if self.max_age_seconds <= 0:
-            raise ValueError(f"max_age_seconds must be positive: {self.max_age_seconds}")
+        for name in ("max_bytes", "dead_max_bytes"):
+            if getattr(self, name) < BYTES_PER_MEBIBYTE:
+                raise ValueError(
+                    f"{name} must be at least {BYTES_PER_MEBIBYTE}: {getattr(self, name)}"
+                )
+        for name in ("max_age_seconds", "dead_max_age_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive: {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
     address: str = setting("127.0.0.1:9880", "host:port of the collector.")
+    addresses: tuple[str, ...] = setting(
+        (),
+        "More addresses, tried in this order when the first does not answer: all must lead to the "
+        "same ledger.",
+    )
     connection: str = setting(
         "auto",
         "Keep the stream open, or open one for each delivery, which is cheaper here but costs the "
@@ -143,19 +169,53 @@ class CollectorSettings:
 
     def __post_init__(self) -> None:
         require_address("address", self.address)
+        for address in self.addresses:
+            require_address("addresses", address)
+        if len(set(self.doors)) < len(self.doors) or len(self.doors) > ADDRESSES_MAX:
+            raise ValueError(f"at most {ADDRESSES_MAX} addresses, none of them twice")
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Every address, the preferred one first."""
+        return (self.address, *self.addresses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
+    directory: Path | None = setting(
+        None, "Where `wattgram-agent enroll` put its files: they are used, and renewed in time."
+    )
     ca_file: Path | None = setting(None, "Certificates that vouch for the collector (PEM).")
     certificate_file: Path | None = setting(None, "This agent's certificate (PEM).")
     key_file: Path | None = setting(None, "This agent's private key (PEM, mode 0600).")
+    token_file: Path | None = setting(
+        None, "Holds this agent's token, mode 0600, where it has no certificate."
+    )
 
     def __post_init__(self) -> None:
+        if self.directory and (self.ca_file or self.certificate_file or self.key_file):
+            raise ValueError("directory and the files exclude each other")
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file go together")
         if self.certificate_file and self.ca_file is None:
             raise ValueError("certificate_file needs ca_file")
+        if self.token_file and (self.ca_file is None or self.certificate_file):
+            raise ValueError(
+                "token_file needs ca_file, for a token is never sent in plaintext, and no "
+                "certificate_file"
+            )
+
+    @property
+    def is_on(self) -> bool:
+        return self.directory is not None or self.ca_file is not None
+
+    @property
+    def as_files(self) -> TlsSettings:
+        """The same with the files of `directory` written out."""
+        if self.directory is None:
+            return self
+        pair = self.directory / "agent.pem"
+        return TlsSettings(ca_file=self.directory / "ca.pem", certificate_file=pair, key_file=pair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +247,11 @@ class AgentConfig:
         for name in ("host", "agent_id", "grid_zone"):
             if getattr(self, name):
                 require_label(name, getattr(self, name))
-        if self.tls.ca_file is None and not is_loopback(self.collector.address):
+        far = [address for address in self.collector.doors if not is_loopback(address)]
+        if not self.tls.is_on and far:
             raise ValueError(
-                f"collector.address {self.collector.address} is not on this host: "
-                "set tls.ca_file (plaintext is for loopback only)"
+                f"collector.address {far[0]} is not on this host: "
+                "enrol and set tls.directory, or set tls.ca_file (plaintext is for loopback only)"
             )
 
     @property
@@ -201,7 +262,12 @@ class AgentConfig:
     def keeps_connection(self) -> bool:
         """Whether the stream to the collector stays open between deliveries."""
         choice = self.collector.connection
-        return self.tls.ca_file is not None if choice == "auto" else choice == "kept"
+        return self.tls.is_on if choice == "auto" else choice == "kept"
+
+    @property
+    def tls_directory(self) -> Path:
+        """Where enrolment puts its files unless it is told otherwise."""
+        return self.state_directory / "tls"
 
     @property
     def digest(self) -> str:
@@ -212,3 +278,14 @@ class AgentConfig:
 def load_config(path: Path | None, environment: Mapping[str, str]) -> AgentConfig:
     """Raises wattgram.settings.SettingsError naming the key and where it was set."""
     return load(AgentConfig, path, environment, ENVIRONMENT_PREFIX)
+
+
+def require_directories(config: AgentConfig) -> None:
+    """Raise SettingsError unless the kernel's files are where they are said to be.
+
+    Otherwise every source would say that this host has no meter.
+    """
+    for name in ("sysfs", "procfs"):
+        path = getattr(config.path, name)
+        if not path.is_dir():
+            raise SettingsError(f"path.{name}: {path} is not a directory")

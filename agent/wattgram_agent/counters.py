@@ -16,6 +16,9 @@ POWER_CEILING_MICROWATTS: Final = 100_000 * MICROWATTS_PER_WATT
 # if it had wrapped.
 WRAPPING_CEILING_MICROWATTS: Final = 10_000 * MICROWATTS_PER_WATT
 
+# Within so long a register may move at once: the slowest meters are written once a second.
+STEP_NANOSECONDS: Final = NANOSECONDS_PER_SECOND
+
 # Up to here one read of a 32-bit energy register cannot hide a second wrap: the smallest range
 # in the field is 65 kJ, which takes a 2 kW package 32 s.
 UNAMBIGUOUS_NANOSECONDS: Final = 30 * NANOSECONDS_PER_SECOND
@@ -58,7 +61,8 @@ def energy_increase(
         return Lost("late_sample", f"the register may have wrapped unseen in {seconds:.0f} s")
     quantity = current - previous + (wraps_at or 0 if wrapped else 0)
     ceiling = WRAPPING_CEILING_MICROWATTS if wraps_at else POWER_CEILING_MICROWATTS
-    if quantity * NANOSECONDS_PER_SECOND > ceiling * elapsed_nanoseconds:
+    # Registers move in steps: two reads that follow a stall at once may lie around a large one.
+    if quantity * NANOSECONDS_PER_SECOND > ceiling * max(elapsed_nanoseconds, STEP_NANOSECONDS):
         return Lost(
             "counter_reset" if wrapped else "implausible",
             f"{previous} to {current} would be {quantity} uJ in {elapsed_nanoseconds} ns",

@@ -9,7 +9,8 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,18 +18,38 @@ from wattgram.handshake import Hello
 from wattgram.notify import notify_systemd
 from wattgram.readings import LABEL_LENGTH_MAX, State
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_agent import __version__
+from wattgram_agent import __version__, tls_files
 from wattgram_agent.apportioner import Apportioner
+from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.host import Clock, SystemClock, boot_id, facts
+from wattgram_agent.letters import DIRECTORY_NAME, DeadLetters
+from wattgram_agent.renewal import Renewer, renew_in_child
 from wattgram_agent.roster import find_sources
 from wattgram_agent.sampler import Sampler
 from wattgram_agent.spool import Spool
 from wattgram_agent.sysfs import read_text, write_durably
-from wattgram_agent.uplink import DeliveryError, Uplink
+from wattgram_agent.uplink import Uplink
 
 LOG: Final = logging.getLogger("wattgram.agent")
 FLUSH_SECONDS: Final = 5.0
+
+
+def open_spool(config: AgentConfig, this_boot: str) -> Spool:
+    """Open the spool of the state directory; raises OSError when it cannot be used."""
+    settings, directory = config.spool, config.state_directory / "spool"
+    letters = DeadLetters(
+        directory / DIRECTORY_NAME,
+        max_bytes=settings.dead_max_bytes,
+        max_age_seconds=settings.dead_max_age_seconds,
+    )
+    return Spool(
+        directory,
+        max_bytes=settings.max_bytes,
+        sync=settings.sync,
+        boot_id=this_boot,
+        letters=letters,
+    )
 
 
 async def run(config: AgentConfig) -> None:
@@ -36,12 +57,13 @@ async def run(config: AgentConfig) -> None:
 
     Raises OSError when the state directory cannot be used.
     """
+    tls_directory = config.tls.directory
+    config = replace(config, tls=config.tls.as_files)
+    tls_files.say_exposed(config.tls.key_file)
     clock = SystemClock()
     this_boot = boot_id()
     agent_id = config.agent_id or kept_agent_id(config.state_directory)
-    spool = Spool(
-        config.state_directory / "spool", max_bytes=config.spool.max_bytes, sync=config.spool.sync
-    )
+    spool = open_spool(config, this_boot)
     apportioner = None
     if config.attribution.level != "off":
         apportioner = Apportioner(
@@ -53,11 +75,28 @@ async def run(config: AgentConfig) -> None:
         LOG.log(level, "source name=%s state=%s reason=%r", finding.name, finding.state,
                 finding.reason)  # fmt: skip
     uplink = Uplink(config, spool, _greeter(config, agent_id, this_boot, spool, clock))
-    await _run_until_signal(sampler, uplink)
+    async with _renewing(tls_directory, uplink):
+        await _run_until_signal(sampler, uplink)
     with contextlib.suppress(DeliveryError, TimeoutError):
         await asyncio.wait_for(uplink.deliver(keep=False), FLUSH_SECONDS)
     spool.close()
     LOG.info("stopped spooled_batches=%d", len(spool))
+
+
+@contextlib.asynccontextmanager
+async def _renewing(directory: Path | None, uplink: Uplink) -> AsyncIterator[None]:
+    """Keep the certificate of an enrolled agent in force."""
+    if directory is None:
+        yield
+        return
+    renewer = Renewer(directory, lambda: renew_in_child(directory, uplink.address), uplink.reopen)
+    renewing = asyncio.ensure_future(renewer.run())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await renewing
 
 
 async def _run_until_signal(sampler: Sampler, uplink: Uplink) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from wattgram.readings import AgentStatus, Batch, Gap, SeriesTable
+from wattgram.readings import AgentStatus, Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_MICROSECOND, NANOSECONDS_PER_SECOND
 from wattgram.workloads import Workload, series_of
 from wattgram_agent import today
@@ -33,7 +33,7 @@ from wattgram_agent.meter import Register
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import Roster
 from wattgram_agent.source import Point
-from wattgram_agent.spool import Dropped, Spool
+from wattgram_agent.spool import Spool
 from wattgram_agent.today import Today
 
 LOG: Final = logging.getLogger("wattgram.sampler")
@@ -82,10 +82,8 @@ class Sampler:
         known = [register for point, register in kept.items() if point in self._observer.series]
         last = max((register.boottime_nanoseconds for register in known), default=None)
         self._builder = BatchBuilder(self._base, last) if last is not None else None
-        self._pending_gaps: list[Gap] = []
         if spool.corrupt_records:
             LOG.warning("spool_records_corrupt count=%d", spool.corrupt_records)
-        self._note_dropped(spool.lost_to_rot, "spool_corrupt")
 
     @property
     def observer(self) -> Observer:
@@ -123,11 +121,7 @@ class Sampler:
         self._close(self._observer.registers)
 
     def _close(self, registers: Mapping[Point, Register]) -> None:
-        if self._builder is None:
-            return
-        self._builder.add_gaps(self._pending_gaps)
-        self._pending_gaps = []
-        if self._builder.is_empty:
+        if self._builder is None or self._builder.is_empty:
             return
         unix_minus_boottime = self._clock.unix_nanoseconds() - self._clock.boottime_nanoseconds()
         batch = self._builder.take(self._spool.next_sequence, unix_minus_boottime, self._status())
@@ -137,7 +131,7 @@ class Sampler:
         registers = self._to_remember(registers)
         batch = self._shared_out(batch)
         try:
-            dropped = self._spool.append(batch, self._table, registers)
+            self._spool.append(batch, self._table, registers)
         except OSError as error:
             if not self._disk_failed:
                 LOG.error("spool_unwritable error=%r", str(error))  # noqa: TRY400
@@ -146,12 +140,9 @@ class Sampler:
         if self._disk_failed:
             LOG.info("spool_writable_again")
             self._disk_failed = False
-        self._note_dropped(dropped)
         age = int(self._config.spool.max_age_seconds * NANOSECONDS_PER_SECOND)
-        self._note_dropped(
-            self._spool.drop_older_than(
-                self._clock.unix_nanoseconds() - age, self._clock.boottime_nanoseconds() - age
-            )
+        self._spool.drop_older_than(
+            self._clock.unix_nanoseconds() - age, self._clock.boottime_nanoseconds() - age
         )
 
     def run(
@@ -230,18 +221,6 @@ class Sampler:
         """Return the columns of the batch that is built, whatever the next one will have."""
         columns = (*self._base.series, *map(series_of, self._shares))
         return replace(self._next_table(), series=columns)
-
-    def _note_dropped(self, dropped: Dropped, reason: str = "spool_full") -> None:
-        if dropped.batches:
-            LOG.warning("spool_dropped batches=%d", dropped.batches)
-            self._pending_gaps.append(
-                Gap(
-                    source="spool",
-                    reason=reason,
-                    duration_nanoseconds=dropped.duration_nanoseconds,
-                    count=dropped.batches,
-                )
-            )
 
     def _status(self) -> AgentStatus:
         return AgentStatus(

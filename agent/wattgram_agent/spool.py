@@ -1,391 +1,236 @@
-"""Batches on disk until they are acknowledged.
+"""Batches on disk until they are acknowledged: the queue. How they lie there is `shelf`'s.
 
-A directory of segments. Every segment begins with the series table that its batches refer to,
-so that dropping one never orphans another. The last record is kept even when all are
-acknowledged: it carries the sequence, and the registers against which the next reading is
-differenced, across a restart.
+The last record is kept even when all are acknowledged: it carries the sequence, and the registers
+against which the next reading is differenced, across a restart. What the spool loses it tells
+itself, as a gap in the next batch.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import struct
+import logging
 import threading
-import uuid
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from wattgram.readings import Batch, Series, SeriesTable
-from wattgram.wire import WireError, decode_agent_message, encode_batch, encode_series
-from wattgram_agent.batches import without_first_interval
-from wattgram_agent.frames import BATCH, TABLE, Record, frame, parse, parse_all
+from wattgram.readings import Batch, SeriesTable
+from wattgram_agent import checkpoints, sessions
+from wattgram_agent.ageing import too_old
+from wattgram_agent.agreement import Agreement
+from wattgram_agent.batches import counted_energy
+from wattgram_agent.checkpoints import Checkpoint
+from wattgram_agent.entries import Entry
+from wattgram_agent.letters import DeadLetters
+from wattgram_agent.losses import CORRUPT, DEAD, FULL, PURGED
 from wattgram_agent.meter import Register
+from wattgram_agent.recovery import recover
+from wattgram_agent.segments import Medium, Segments
+from wattgram_agent.shelf import Shelf
 from wattgram_agent.source import Point
-from wattgram_agent.sysfs import read_text, write_durably
+from wattgram_agent.spool_lock import SpoolLock
+from wattgram_agent.store import Store
 
-SEGMENT_BYTES: Final = 256 * 1024
-MEMORY_BYTES_MAX: Final = 1024 * 1024
-_REGISTER: Final = struct.Struct("<qq?")
-_NO_VALUE: Final = -1
-
-
-class Checkpoint(NamedTuple):
-    """The registers at the end of the last batch, and the boot in which they were read."""
-
-    boot_id: str
-    registers: Mapping[Point, Register]
-
-
-class Dropped(NamedTuple):
-    """Batches that the bounds cost: how many, and the time that they covered."""
-
-    batches: int = 0
-    duration_nanoseconds: int = 0
-
-    def and_also(self, gone: Sequence[Entry]) -> Dropped:
-        covered = sum(entry.end_unix_nanoseconds - entry.start_unix_nanoseconds for entry in gone)
-        return Dropped(self.batches + len(gone), self.duration_nanoseconds + covered)
-
-
-@dataclass(slots=True)
-class Entry:
-    """One batch that waits. `message` is set while no disk has taken it."""
-
-    sequence: int
-    table_number: int
-    start_unix_nanoseconds: int
-    end_unix_nanoseconds: int
-    segment: int = 0
-    offset: int = 0
-    length: int = 0
-    message: bytes | None = None
-    end_boottime_nanoseconds: int | None = None
-    """Of this boot's clock; None for a batch of an earlier run."""
+LOG: Final = logging.getLogger("wattgram.spool")
 
 
 class Spool:
     """Append at one end, forget at the other; safe from any thread."""
 
-    def __init__(self, directory: Path, *, max_bytes: int, sync: str = "always") -> None:
-        """Open or create `directory`; raises OSError when it cannot be used."""
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
-        self._max_bytes = max_bytes
-        self._sync = sync
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int,
+        sync: str = "always",
+        boot_id: str = "",
+        letters: DeadLetters | None = None,
+        medium: Medium | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open or create `directory`; raises OSError when it cannot be used.
+
+        `boot_id` is that of now: in another than theirs, registers are void.
+        """
+        segments = Segments(directory, sync=sync, medium=medium, clock=clock)
+        self._spool_lock = SpoolLock(directory)
         self._lock = threading.RLock()
-        self._entries: deque[Entry] = deque()
-        self._tables: dict[int, SeriesTable] = {}
-        self._sizes: dict[int, int] = {}
-        self._last_table: SeriesTable | None = None
-        self._last_checkpoint = b""
-        self._dropped = Dropped()
-        self._descriptor = -1
-        self._segment = 0
-        self.next_sequence = 1
-        self.last_table_number = 0
-        self.corrupt_records = 0
-        self.lost_to_rot = Dropped()
-        for number in sorted(int(p.stem) for p in directory.glob("*.segment") if p.stem.isdigit()):
-            self._scan(number)
-        self._first_own_sequence = self.next_sequence
-        self._first_own_table = self.last_table_number + 1
-        self._went_on_from_registers = bool(self._last_checkpoint)
-        self._is_agreed = False
-        self.checkpoint_is_stale = False
-        self.session = self._load_session(is_new=self.next_sequence == 1)
+        self._boot_id = boot_id
+        self._letters = letters
+        kept = sessions.read_session(directory)
+        certain = kept.name if kept.is_certain else ""
+        found = recover(segments.scan(), segments.read, certain, kept.name)
+        is_new = found.next_sequence == 1
+        session, is_lost = sessions.choose(
+            kept, found.session, is_new=is_new, has_strangers=found.has_strangers
+        )
+        if is_lost or is_new:
+            found.give_up()
+        self._shelf = Shelf(segments, session)
+        self._store = Store(self._shelf, found, max_bytes)
+        self._agreement = Agreement(self._store, self._shelf, found)
+        self._checkpoint = found.checkpoint
+        self.last_table_number = found.last_table_number
+        self.corrupt_records = found.corrupt_records
+        if not kept.is_certain or kept.name != session:
+            with contextlib.suppress(OSError):  # the segments say it too
+                self._shelf.put_session()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._store.waiting)
+
+    @property
+    def next_sequence(self) -> int:
+        return self._store.next_sequence
+
+    @property
+    def session(self) -> str:
+        return self._shelf.session
 
     @property
     def first_sequence(self) -> int:
-        """The oldest sequence that waits, or the next one."""
+        """The oldest number that waits, or may have been lost before it arrived, or the next."""
         with self._lock:
-            return self._entries[0].sequence if self._entries else self.next_sequence
+            return self._store.first_sequence
+
+    @property
+    def checkpoint_is_stale(self) -> bool:
+        """Whether the registers that this run went on from are older than what was delivered."""
+        return self._agreement.stale is not None
 
     def table(self, number: int) -> SeriesTable | None:
         """Return a table that a batch refers to; None when both are gone by now."""
-        return self._tables.get(number)
+        return self._store.waiting.tables.get(number)
 
-    def after(self, sequence: int) -> list[Entry]:
-        """Return the batches that wait with a higher sequence, oldest first."""
+    def after(self, sequence: int, limit: int | None = None) -> list[Entry]:
+        """Return the batches that wait with a higher sequence, oldest first, up to a limit."""
         with self._lock:
-            return [entry for entry in self._entries if entry.sequence > sequence]
+            after = (entry for entry in self._store.waiting if entry.sequence > sequence)
+            return list(islice(after, limit))
 
     def read(self, entry: Entry) -> bytes | None:
-        """Return the encoded batch; None when the medium no longer gives it back."""
-        if entry.message is not None:
-            return entry.message
-        try:
-            with self._path(entry.segment).open("rb") as file:
-                file.seek(entry.offset)
-                found = parse(file.read(entry.length))
-        except OSError:
-            return None
-        return found[0].message if found else None
+        """Return the encoded batch; None when the medium no longer gives it back.
+
+        Raises OSError where another try may help.
+        """
+        with self._lock:
+            return self._store.read(entry)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the registers of the last batch, if there was one."""
-        table = self._last_table
-        stored = self._last_checkpoint
-        if table is None or len(stored) != len(table.series) * _REGISTER.size:
-            return None
-        registers = {
-            _point(series): Register(*fields)
-            for series, fields in zip(table.series, _REGISTER.iter_unpack(stored), strict=True)
-            if fields[0] != _NO_VALUE
-        }
-        return Checkpoint(table.boot_id, registers)
+        return self._checkpoint
 
     def append(
         self, batch: Batch, table: SeriesTable, registers: Mapping[Point, Register]
-    ) -> Dropped:
-        """Keep `batch` under `next_sequence`; return what the bounds cost since it last said so.
+    ) -> None:
+        """Keep `batch` under `next_sequence`, with what the spool has lost as gaps in it.
 
         A medium that refuses costs durability, not the batch: it is held in memory, within a
         bound, and the OSError raised for the caller to say.
         """
-        checkpoint = b"".join(
-            _REGISTER.pack(*registers.get(_point(series), Register(_NO_VALUE, 0)))
-            for series in table.series
-        )
         with self._lock:
-            if batch.sequence != self.next_sequence:  # `continue_after` came in between
-                batch = replace(batch, sequence=self.next_sequence)
-            try:
-                self._append(batch, table, checkpoint)
-            finally:
-                self._drop_oldest()
-            dropped, self._dropped = self._dropped, Dropped()
-            return dropped
+            packed = checkpoints.pack(table, registers)
+            batch = self._agreement.cut(batch, table)
+            self._store.make_room(batch, table, len(packed))
+            sequence = self.next_sequence
+            gaps = (*batch.gaps, *self._store.losses.tell(sequence))
+            self._boot_id = table.boot_id
+            self._checkpoint = checkpoints.unpack(table, packed)
+            self.last_table_number = max(self.last_table_number, table.number)
+            self._store.add(replace(batch, sequence=sequence, gaps=gaps), table, packed)
 
-    def forget(self, through_sequence: int) -> None:
-        """Drop what was acknowledged, and the segments that hold nothing else."""
+    def forget(self, through_sequence: int, keep: Collection[int] = ()) -> None:
+        """Drop what was acknowledged, but for `keep`, and segments that hold nothing else."""
         with self._lock:
-            while self._entries and self._entries[0].sequence <= through_sequence:
-                self._entries.popleft()
-            self._remove_idle_segments()
+            self._store.arrived(through_sequence, keep)
 
     def discard(self, entry: Entry) -> None:
-        """Drop one batch that cannot be read; its number stays out, and so is counted missing."""
+        """Drop one batch that cannot be read."""
         with self._lock:
-            if entry in self._entries:
-                self._entries.remove(entry)
+            if self._store.waiting.find(entry.sequence) is entry:
                 self.corrupt_records += 1
-            self._remove_idle_segments()
+                self._store.lose([entry], CORRUPT)
+                self._store.save_state()
+
+    def set_aside(self, sequence: int, reason: str) -> int | None:
+        """Make a dead letter of one batch; return the microjoules that it counted.
+
+        None when it does not wait, or cannot be read. A medium that takes no letter costs the
+        letter: what it held is told all the same.
+        """
+        with self._lock:
+            entry = self._store.waiting.find(sequence)
+            if entry is None:
+                return None
+            batch = self._store.decode(entry)
+            if batch is None:
+                self.discard(entry)
+                return None
+            table = self._store.waiting.tables[entry.table_number]
+            energy = counted_energy(batch, table)[0]
+            if self._letters is not None:
+                with contextlib.suppress(OSError):
+                    self._letters.add(batch, table, self.session, reason, energy)
+            self._store.lose([entry], DEAD, energy)
+            self._store.save_state()
+            return energy
 
     def drop_older_than(
         self, unix_nanoseconds: int, boottime_nanoseconds: int | None = None
-    ) -> Dropped:
-        """Drop batches that ended before: this run's by the time since boot, if it is given.
-
-        By the wall clock a host that boots without one would lose all that it measured before
-        the clock was set.
-        """
-
-        def is_old(entry: Entry) -> bool:
-            if boottime_nanoseconds is not None and entry.end_boottime_nanoseconds is not None:
-                return entry.end_boottime_nanoseconds < boottime_nanoseconds
-            return entry.end_unix_nanoseconds < unix_nanoseconds
-
+    ) -> None:
+        """Drop batches that ended before: by the time since boot where that is known."""
         with self._lock:
-            gone = []
-            while self._entries and is_old(self._entries[0]):
-                gone.append(self._entries.popleft())
-            self._remove_idle_segments()
-            return Dropped().and_also(gone)
+            old = too_old(
+                self._store.waiting,
+                unix_nanoseconds,
+                boottime_nanoseconds,
+                self._store.waiting.newest_unix_nanoseconds,
+                lambda entry: self._store.end_boottime(entry, self._boot_id),
+            )
+            self._store.lose(old, FULL)
+            if self._letters is not None:
+                self._letters.drop_old()
 
-    def continue_after(self, applied_sequence: int) -> None:
-        """Number on from what the collector has, when it has more than this spool knows of.
+    def purge(self) -> int:
+        """Drop all that waits, to be told as such; return how many. Raises OSError."""
+        with self._lock:
+            count = len(self)
+            self._store.lose(list(self._store.waiting), PURGED)
+            self._store.oldest_hole = None
+            self._store.require_state()
+            return count
 
-        That is a spool whose tail was lost, or which was restored from a backup: its next
-        numbers were used before, and batches under them would be taken for repetitions. What
-        this process has measured since gets new numbers. And the registers that it went on from
-        are older than what was delivered: what its first interval spans was delivered before.
+    def continue_after(self, applied_sequence: int, starts: Sequence[int] = ()) -> bool:
+        """Compare with what the collector has of this session, and forget that.
+
+        `starts` are when the batches began that it has, from `applied_sequence` down.
+
+        It may have more than this spool knows of: the spool lost its tail or was put back from a
+        copy, or somebody else delivers under the same name, as a cloned machine does. Then what
+        waits goes on in a new session, and True is returned: greet again. And the registers that
+        this run went on from are older than what was delivered: what its first interval spans
+        was delivered before.
+
+        Raises OSError when that cannot be kept: nothing may be delivered before.
         """
         with self._lock:
-            is_first, self._is_agreed = not self._is_agreed, True
-            if applied_sequence < (self._first_own_sequence if is_first else self.next_sequence):
-                return
-            self.checkpoint_is_stale = is_first and self._went_on_from_registers
-            own = [
-                (message, self._tables[entry.table_number])
-                for entry in self._entries
-                if entry.sequence >= self._first_own_sequence
-                and (message := self.read(entry)) is not None
-            ]
-            self.forget(applied_sequence)
-            self.next_sequence = self._first_own_sequence = applied_sequence + 1
-            for message, table in own:
-                batch = decode_agent_message(message, {table.number: table})
-                if isinstance(batch, Batch):
-                    renumbered = replace(batch, sequence=self.next_sequence)
-                    if self.checkpoint_is_stale and table.number == self._first_own_table:
-                        renumbered = without_first_interval(renumbered)
-                        self._first_own_table = 0
-                    with contextlib.suppress(OSError):  # it waits in memory
-                        self._append(renumbered, table, self._last_checkpoint)
+            return self._agreement.find(applied_sequence, starts, self._boot_id)
+
+    def begin_session(self) -> None:
+        """Go on under a new name with all that waits: nothing of it is in the ledger.
+
+        Raises OSError when that cannot be kept: after a restart it would be delivered again under
+        the old name. What is in memory only is not there then, and needs no keeping.
+        """
+        with self._lock:
+            self._agreement.begin_session()
 
     def close(self) -> None:
         with self._lock:
-            self._close_segment()
-
-    def _append(self, batch: Batch, table: SeriesTable, checkpoint: bytes) -> None:
-        start = batch.start_unix_nanoseconds
-        end = start + batch.duration_nanoseconds
-        message = encode_batch(batch)
-        entry = Entry(batch.sequence, table.number, start, end, message=message)
-        entry.end_boottime_nanoseconds = (
-            batch.start_boottime_nanoseconds + batch.duration_nanoseconds
-        )
-        self._entries.append(entry)
-        self._tables[table.number] = table
-        self.last_table_number = max(self.last_table_number, table.number)
-        self.next_sequence = batch.sequence + 1
-        previous_table = self._last_table
-        self._last_table, self._last_checkpoint = table, checkpoint
-        record = frame(
-            Record(BATCH, batch.sequence, table.number, start, end, message, checkpoint)
-        )
-        prefix = b""
-        if self._must_open_segment():
-            self._open_segment()
-            previous_table = None
-        if table is not previous_table:
-            prefix = frame(Record(TABLE, 0, table.number, start, start, encode_series(table)))
-        offset = self._sizes[self._segment]
-        self._write(prefix + record, offset)
-        entry.segment, entry.offset = self._segment, offset + len(prefix)
-        entry.length, entry.message = len(record), None
-
-    def _write(self, data: bytes, offset: int) -> None:
-        try:
-            if os.pwrite(self._descriptor, data, offset) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if self._sync == "always":
-                os.fdatasync(self._descriptor)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, offset)
-            self._close_segment()
-            raise
-        self._sizes[self._segment] = offset + len(data)
-
-    def _must_open_segment(self) -> bool:
-        return (
-            self._descriptor < 0
-            or self._sizes[self._segment] >= SEGMENT_BYTES
-            or os.fstat(self._descriptor).st_nlink == 0  # removed by hand: nobody can read it
-        )
-
-    def _open_segment(self) -> None:
-        self._close_segment()
-        self._directory.mkdir(parents=True, exist_ok=True)
-        if not (self._directory / "session").exists():
-            write_durably(self._directory / "session", self.session + "\n")
-        number = max([self._segment, *self._sizes])
-        if self._sizes.get(number) != 0:  # an empty one is what a full medium left
-            number += 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._descriptor = os.open(self._path(number), flags, 0o600)
-        self._segment = number
-        self._sizes[number] = 0
-
-    def _close_segment(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _drop_oldest(self) -> None:
-        """Hold the bounds: whole segments of the oldest batches, then what is in memory."""
-        gone = []
-        while sum(self._sizes.values()) > self._max_bytes and len(self._sizes) > 1:
-            oldest = min(self._sizes)
-            while self._entries and self._entries[0].segment <= oldest:
-                gone.append(self._entries.popleft())
-            self._remove_idle_segments()
-        held = deque(entry for entry in self._entries if entry.message is not None)
-        memory = sum(len(entry.message or b"") for entry in held)
-        while memory > MEMORY_BYTES_MAX:  # what a disk holds safely is not in the way
-            gone.append(held.popleft())
-            self._entries.remove(gone[-1])
-            memory -= len(gone[-1].message or b"")
-        self._dropped = self._dropped.and_also(gone)
-
-    def _remove_idle_segments(self) -> None:
-        on_disk = (entry.segment for entry in self._entries if entry.message is None)
-        needed = next(on_disk, self._segment)
-        for number in [n for n in self._sizes if n < min(needed, self._segment)]:
-            with contextlib.suppress(OSError):  # one that stays costs a delivery more
-                self._path(number).unlink()
-            del self._sizes[number]
-        waiting = {entry.table_number for entry in self._entries}
-        last = self._last_table.number if self._last_table else 0
-        for number in [n for n in self._tables if n != last and n not in waiting]:
-            del self._tables[number]
-
-    def _scan(self, number: int) -> None:
-        """Read one segment of an earlier run; what is no record costs itself only."""
-        data = self._path(number).read_bytes()
-        self._sizes[number] = len(data)
-        self._segment = number
-        for offset, end, record in parse_all(data):
-            if record is None:
-                self.corrupt_records += 1
-            elif record.kind == TABLE:
-                self._scan_table(record)
-            else:
-                self._scan_batch(record, Entry(
-                    record.sequence,
-                    record.table_number,
-                    record.start_unix_nanoseconds,
-                    record.end_unix_nanoseconds,
-                    number,
-                    offset,
-                    end - offset,
-                ))  # fmt: skip
-
-    def _scan_batch(self, record: Record, entry: Entry) -> None:
-        self.next_sequence = record.sequence + 1
-        self.last_table_number = max(self.last_table_number, record.table_number)
-        self._last_table = self._tables.get(record.table_number)
-        if self._last_table is None:
-            self.corrupt_records += 1
-            self.lost_to_rot = self.lost_to_rot.and_also([entry])
-            self._last_checkpoint = b""
-        else:
-            self._last_checkpoint = record.checkpoint
-            self._entries.append(entry)
-
-    def _scan_table(self, record: Record) -> None:
-        try:
-            table = decode_agent_message(record.message, {})
-        except WireError:
-            self.corrupt_records += 1
-            return
-        if isinstance(table, SeriesTable):
-            self._tables[table.number] = table
-
-    def _load_session(self, *, is_new: bool) -> str:
-        path = self._directory / "session"
-        if not is_new and (kept := read_text(path)):
-            return kept
-        # Under another name the collector would take old batches for new ones.
-        self.corrupt_records += len(self._entries)
-        self.lost_to_rot = self.lost_to_rot.and_also(list(self._entries))
-        self._entries.clear()
-        session = str(uuid.uuid4())
-        write_durably(path, session + "\n")
-        return session
-
-    def _path(self, number: int) -> Path:
-        return self._directory / f"{number:012d}.segment"
-
-
-def _point(series: Series) -> Point:
-    return Point(series.source, series.domain, series.instance)
+            self._shelf.close()
+            if self._letters is not None:
+                self._letters.close()
+            self._spool_lock.close()

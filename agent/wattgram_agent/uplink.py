@@ -1,7 +1,7 @@
-"""The way to the collector: handshake, batches, acknowledgements, and trying again.
+"""The way to the collector: whom to greet, when to try again, what its clock says.
 
-A batch leaves the spool only when the collector says that it is in the ledger. Nothing here
-knows what a batch holds.
+One stream is `delivery`'s. A batch leaves the spool only when the collector says that it is in
+the ledger; a collector that is away costs waiting, nothing else.
 """
 
 from __future__ import annotations
@@ -10,175 +10,134 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import grpc
 import grpc.aio
 
-from wattgram.handshake import Ack, Hello, Welcome
-from wattgram.units import MILLISECONDS_PER_SECOND
-from wattgram.wire import (
-    DELIVER_METHOD,
-    WireError,
-    decode_collector_message,
-    encode_hello,
-    encode_series,
-)
+from wattgram.handshake import Hello
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram.wire import DELIVER_METHOD, WireError
+from wattgram_agent.channel import DeliveryError, as_delivery_error, ended_as, open_channel
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.spool import Entry, Spool
+from wattgram_agent.delivery import Delivery
+from wattgram_agent.doors import Doors
+from wattgram_agent.host import Clock, SystemClock
+from wattgram_agent.spool import Spool
 
 LOG: Final = logging.getLogger("wattgram.uplink")
 
-ANSWER_SECONDS: Final = 20.0
-BACKOFF_SECONDS_MIN: Final = 1.0
-BACKOFF_SECONDS_MAX: Final = 60.0
-CHANNEL_OPTIONS: Final = (
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.enable_retries", 0),
-    ("grpc.max_receive_message_length", 1024 * 1024),
-    # The backoff is ours; gRPC's own would sit on top of it.
-    ("grpc.initial_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 10_000),
-)
-
-Stream = Any  # grpc.aio.StreamStreamCall over bytes; the stubs leave it untyped
-
-
-class DeliveryError(Exception):
-    """The collector could not be reached, or said something that is not the protocol."""
+CLOCK_TOLERANCE_SECONDS: Final = 2.0
+SESSIONS_PER_DELIVERY_MAX: Final = 3
 
 
 class Uplink:
-    """Deliver one spool to one collector."""
+    """Deliver one spool to one collector, which may have several addresses."""
 
-    def __init__(self, config: AgentConfig, spool: Spool, hello: Callable[[], Hello]) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        spool: Spool,
+        hello: Callable[[], Hello],
+        *,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._config = config
         self._spool = spool
         self._hello = hello
+        self._clock = clock or SystemClock()
         self._news = asyncio.Event()
-        self._failures = 0
+        self._doors = Doors(config.collector.doors, jitter)
+        self._must_reopen = False
+        self._is_said_away = False
+        self._is_clock_off = False
 
     def notify(self) -> None:
         """Say that a batch was added; call it on the event loop."""
         self._news.set()
 
+    @property
+    def address(self) -> str:
+        """Where it delivers, or tries to."""
+        return self._doors.address
+
+    def reopen(self) -> None:
+        """Take up a new certificate: end the stream once nothing is under way on it."""
+        self._must_reopen = True
+        self._news.set()
+
     async def run(self) -> None:
-        """Deliver until cancelled; a collector that is away costs waiting, nothing else."""
-        address = self._config.collector.address
+        """Deliver until cancelled."""
         while True:
             try:
                 await self.deliver(keep=self._config.keeps_connection)
-                await self._news.wait()
+                if self._doors.is_return_due(self._seconds()):
+                    self._doors.go_back()
+                else:
+                    await self._news.wait()
             except DeliveryError as error:
-                if not self._failures:
-                    LOG.warning("collector_unreachable address=%s reason=%r", address, str(error))
-                self._failures += 1
-                await asyncio.sleep(backoff_seconds(self._failures, random.random()))  # noqa: S311
+                if not self._is_said_away:
+                    LOG.warning("collector_unreachable address=%s reason=%r",
+                                self._doors.address, str(error))  # fmt: skip
+                self._is_said_away = True
+                await asyncio.sleep(self._doors.failed(error.patience))
 
     async def deliver(self, *, keep: bool) -> None:
         """Open a stream and deliver all that waits; with `keep`, go on until it breaks.
 
         Raises DeliveryError when the collector cannot be reached or talked to.
         """
-        async with open_channel(self._config) as channel:
-            call: Stream = channel.stream_stream(DELIVER_METHOD)()
-            try:
-                welcome = await self._shake_hands(call)
-                await self._deliver_all(call, welcome, keep=keep)
-            except grpc.aio.AioRpcError as error:
-                raise DeliveryError(f"{error.code().name}: {error.details()}") from error
-            except (WireError, asyncio.InvalidStateError) as error:
-                raise DeliveryError(str(error)) from error
-            finally:
-                call.cancel()
-
-    async def _shake_hands(self, call: Stream) -> Welcome:
-        await call.write(encode_hello(self._hello()))
-        welcome = await self._read(call)
-        if not isinstance(welcome, Welcome):
-            raise DeliveryError("the collector did not answer Hello with Welcome")
-        self._spool.continue_after(welcome.applied_sequence)
-        self._spool.forget(welcome.applied_sequence)
-        if self._failures:
-            LOG.info("collector_reachable_again address=%s", self._config.collector.address)
-        self._failures = 0
-        return welcome
-
-    async def _deliver_all(self, call: Stream, welcome: Welcome, *, keep: bool) -> None:
-        window = max(1, welcome.limits.max_unacknowledged_batches)
-        sent = welcome.applied_sequence
-        tables: set[int] = set()
-        while True:
-            self._news.clear()
-            waiting = self._spool.after(sent)
-            for entry in waiting[:window]:
-                await self._send(call, entry, tables)
-                sent = entry.sequence
-            while self._spool.first_sequence <= sent:
-                await self._acknowledged(call)
-            if len(waiting) <= window:
-                if not keep:
+        self._must_reopen = False
+        async with open_channel(self._config, self._doors.address) as channel:
+            for _ in range(SESSIONS_PER_DELIVERY_MAX):
+                if not await self._greet_and_deliver(channel, keep=keep):
                     return
-                await self._news.wait()
+        raise DeliveryError("every new session is somebody else's")
 
-    async def _send(self, call: Stream, entry: Entry, tables: set[int]) -> None:
-        message = self._spool.read(entry)
-        if message is None:
-            LOG.error("spool_unreadable sequence=%d", entry.sequence)
-            self._spool.discard(entry)
-            return
-        if entry.table_number not in tables:
-            table = self._spool.table(entry.table_number)
-            if table is None:  # dropped meanwhile, for age or for room
-                return
-            tables.add(entry.table_number)
-            await call.write(encode_series(table))
-        await call.write(message)
-
-    async def _acknowledged(self, call: Stream) -> None:
-        ack = await self._read(call)
-        if not isinstance(ack, Ack):
-            raise DeliveryError("the collector answered a batch with something else than Ack")
-        for refusal in ack.refused:
-            LOG.error("batch_refused sequence=%d reason=%r", refusal.sequence, refusal.reason)
-        self._spool.forget(ack.applied_sequence)
-        if ack.pause_milliseconds:
-            await asyncio.sleep(ack.pause_milliseconds / MILLISECONDS_PER_SECOND)
-
-    async def _read(self, call: Stream) -> Welcome | Ack:
+    async def _greet_and_deliver(self, channel: grpc.aio.Channel, *, keep: bool) -> bool:
+        """Deliver on one stream; return whether a new session has begun: then greet again."""
+        call: Any = channel.stream_stream(DELIVER_METHOD)()
+        delivery = Delivery(call, self._spool, self._clock, self._note_clock)
         try:
-            data = await asyncio.wait_for(call.read(), ANSWER_SECONDS)
-        except TimeoutError as error:
-            raise DeliveryError(f"no answer within {ANSWER_SECONDS:.0f} s") from error
-        if data is grpc.aio.EOF:
-            raise DeliveryError(f"the collector closed the stream: {await call.details()}")
-        return decode_collector_message(cast("bytes", data))
+            if await delivery.shake_hands(self._hello()):
+                return True
+            while True:
+                self._news.clear()
+                if await delivery.deliver_all():
+                    return True
+                self._note_works()
+                if not keep or self._must_reopen or self._doors.is_return_due(self._seconds()):
+                    return False
+                await self._news.wait()
+        except grpc.aio.AioRpcError as error:
+            raise as_delivery_error(error) from error
+        except asyncio.InvalidStateError as error:
+            if not call.done():
+                raise DeliveryError(str(error)) from error
+            # It ended before we wrote: why, only the call knows.
+            raise ended_as(await call.code(), await call.details()) from error
+        except WireError as error:
+            raise DeliveryError(str(error)) from error
+        except OSError as error:
+            raise DeliveryError(f"spool: {error}") from error
+        finally:
+            call.cancel()
 
+    def _note_works(self) -> None:
+        if self._is_said_away:
+            LOG.info("collector_reachable_again address=%s", self._doors.address)
+        self._is_said_away = False
+        self._doors.worked(self._seconds())
 
-def backoff_seconds(failures: int, jitter: float) -> float:
-    """PURE. Full jitter: anything up to an exponentially growing, capped time; `jitter` 0..1.
+    def _note_clock(self, offset_seconds: float) -> None:
+        """Say once that this host's clock is off, and once that it is right again."""
+        is_off = abs(offset_seconds) > CLOCK_TOLERANCE_SECONDS
+        if is_off and not self._is_clock_off:
+            LOG.warning("clock_off seconds=%.1f: by the collector's, which corrects it",
+                        offset_seconds)  # fmt: skip
+        elif self._is_clock_off and not is_off:
+            LOG.info("clock_right_again")
+        self._is_clock_off = is_off
 
-    Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    """
-    ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * float(1 << min(failures, 16)))
-    return ceiling * jitter
-
-
-def open_channel(config: AgentConfig) -> grpc.aio.Channel:
-    """Open a channel: TLS where a CA is configured, plaintext (loopback only) where not.
-
-    Raises DeliveryError when a certificate file cannot be read.
-    """
-    tls, address = config.tls, config.collector.address
-    if tls.ca_file is None:
-        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-    try:
-        credentials = grpc.ssl_channel_credentials(
-            root_certificates=tls.ca_file.read_bytes(),
-            private_key=tls.key_file.read_bytes() if tls.key_file else None,
-            certificate_chain=tls.certificate_file.read_bytes() if tls.certificate_file else None,
-        )
-    except OSError as error:
-        raise DeliveryError(f"{error.filename}: {error.strerror}") from error
-    return grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+    def _seconds(self) -> float:
+        return self._clock.boottime_nanoseconds() / NANOSECONDS_PER_SECOND

@@ -15,8 +15,10 @@ from wattgram.lock import only_one
 from wattgram.settings import SettingsError, dump
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector import __version__
+from wattgram_collector.access import authority_commands
+from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
-from wattgram_collector.ledger import LedgerError
+from wattgram_collector.ledger import LedgerError, storage
 
 EXIT_FAILURE: Final = 1
 EXIT_BAD_CONFIG: Final = 2
@@ -56,12 +58,7 @@ def _run(config: CollectorConfig, _: argparse.Namespace) -> int:
 
 
 def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
-    from wattgram_collector.ledger.sqlite import SqliteLedger
-
-    path = config.state_directory / "ledger.sqlite"
-    if not path.exists():
-        raise LedgerError(f"{path}: no ledger yet")  # and none is made by looking at it
-    ledger = SqliteLedger(path)
+    ledger = storage.reading(config)
     records = sorted(ledger.agents(), key=lambda record: record.host)
     ledger.close()
     if options.json:
@@ -125,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     command("run", _run, "Serve agents, /metrics and the page until stopped.")
     agents = command("agents", _agents, "List every agent that the ledger knows.")
     agents.add_argument("--json", action="store_true", help="as JSON")
+    access.add_to(commands, common)
+    authority_commands.add_to(commands, common)
+    storage.add_commands(commands, common)
     command("check-config", _check_config, "Read the configuration and say whether it is good.")
     command("print-config", _print_config, "Print the effective configuration, commented.")
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +18,19 @@ from wattgram.settings import (
     require_address,
     setting,
 )
+from wattgram.units import BYTES_PER_MEBIBYTE
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"
 
+CHECK_SECONDS_MAX: Final = 3600.0
 PERIOD_SECONDS_MIN: Final = 10
 PERIOD_SECONDS_MAX: Final = 3600
 
+CERTIFICATE_DAYS_MIN: Final = 0.0001
+CERTIFICATE_DAYS_MAX: Final = 825.0
 HTTPS_PORT: Final = 443
+# No more than are remembered of a session, to tell a repetition from another batch.
+UNACKNOWLEDGED_MAX: Final = 128
 
 _ORIGIN: Final = re.compile(
     r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?/?"
@@ -41,6 +47,12 @@ class GrpcSettings:
     client_ca_file: Path | None = setting(
         None, "Certificates that vouch for agents (PEM); a client certificate is then required."
     )
+    authentication: str = setting(
+        "certificate",
+        "How an agent proves who it is: by a client certificate, or by a token under TLS without "
+        "one (wattgram-collector token add).",
+        choices=("certificate", "token"),
+    )
 
     def __post_init__(self) -> None:
         require_address("address", self.address)
@@ -48,23 +60,95 @@ class GrpcSettings:
             raise ValueError("certificate_file and key_file go together")
         if self.client_ca_file and self.certificate_file is None:
             raise ValueError("client_ca_file needs certificate_file")
-        if self.client_ca_file is None and not is_loopback(self.address):
+        if self.takes_tokens and self.client_ca_file:
+            raise ValueError('authentication = "token" and client_ca_file exclude each other')
+
+    def require_proof(self) -> None:
+        """Raise ValueError where who comes from outside could report without proof."""
+        if self.takes_tokens and self.certificate_file is None:
             raise ValueError(
-                f"address {self.address} is not on this host: set certificate_file, key_file and "
-                "client_ca_file, which vouches for agents (plaintext is for loopback only)"
+                'grpc.authentication = "token" needs access.directory, or certificate_file and '
+                "key_file: a token is never sent in plaintext"
             )
+        if self.client_ca_file is None and not self.takes_tokens and not is_loopback(self.address):
+            raise ValueError(
+                f"grpc.address {self.address} is not on this host (plaintext is for loopback "
+                "only): set access.directory, which vouches for the collector and its agents; or "
+                "certificate_file, key_file and client_ca_file; or, instead of client_ca_file, "
+                'authentication = "token"'
+            )
+
+    @property
+    def takes_tokens(self) -> bool:
+        return self.authentication == "token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
     address: str = setting("127.0.0.1:9881", "Where /metrics and the page are, host:port.")
+    certificate_file: Path | None = setting(None, "Certificate of the HTTP side (PEM).")
+    key_file: Path | None = setting(None, "Its private key (PEM, mode 0600).")
+    authentication: str = setting(
+        "off",
+        "Whether every request needs a user or a token (wattgram-collector user, token).",
+        choices=("off", "required"),
+    )
+    open_health: bool = setting(
+        default=False, help_text="Answer /healthz and /readyz without a user or token."
+    )
 
     def __post_init__(self) -> None:
         require_address("address", self.address)
-        if not is_loopback(self.address):
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+
+    def require_proof(self, *, has_authority: bool) -> None:
+        """Raise ValueError where who comes from outside could read without proof."""
+        is_secret = has_authority or self.certificate_file
+        if not is_loopback(self.address) and not (is_secret and self.needs_proof):
             raise ValueError(
-                f"address {self.address} is not on this host: put a reverse proxy with "
-                "authentication before it"
+                f"http.address {self.address} is not on this host: set access.directory, or "
+                'certificate_file and key_file, and authentication = "required" (plaintext and no '
+                "authentication are for loopback only)"
+            )
+
+    @property
+    def needs_proof(self) -> bool:
+        return self.authentication == "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings:
+    credentials_file: Path | None = setting(
+        None,
+        "Users and tokens, mode 0600; unset: credentials.jsonl in state_directory. Changed by "
+        "wattgram-collector user and token.",
+    )
+    directory: Path | None = setting(
+        None,
+        "The authority that `wattgram-collector ca init` made: certificates for the collector and "
+        "its agents come from it.",
+    )
+    names: tuple[str, ...] = setting(
+        (),
+        "Names and addresses that agents reach this collector by, for its certificate; empty: its "
+        "host name. Its listening addresses and loopback are added.",
+    )
+    enrolment: bool = setting(
+        default=False,
+        help_text="Give certificates to agents with a one-time token, over HTTPS.",
+    )
+    certificate_days: float = setting(
+        30.0, "Lifetime of an agent's certificate; it is renewed from two thirds of it on."
+    )
+
+    def __post_init__(self) -> None:
+        if self.enrolment and self.directory is None:
+            raise ValueError("enrolment needs directory")
+        if not CERTIFICATE_DAYS_MIN <= self.certificate_days <= CERTIFICATE_DAYS_MAX:
+            raise ValueError(
+                f"certificate_days must be {CERTIFICATE_DAYS_MIN} to {CERTIFICATE_DAYS_MAX}: "
+                f"{self.certificate_days}"
             )
 
 
@@ -80,10 +164,19 @@ class LedgerSettings:
     commit_tick_seconds: float = setting(
         0.1, "What arrives within this time shares a transaction; acknowledged after it."
     )
+    check_seconds: float = setting(
+        5.0,
+        "How long the check of the ledger may hold a start up; the rest of it goes on beside the "
+        "work. 0: no check.",
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.commit_tick_seconds <= 1:
             raise ValueError(f"commit_tick_seconds must be 0 to 1: {self.commit_tick_seconds}")
+        if not 0 <= self.check_seconds <= CHECK_SECONDS_MAX:
+            raise ValueError(
+                f"check_seconds must be 0 to {CHECK_SECONDS_MAX:.0f}: {self.check_seconds}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +205,57 @@ class LimitSettings:
     max_workloads: int = setting(
         1_000, "Workloads that are kept apart of one host, ever; more are summed as other."
     )
+    max_streams: int = setting(10_000, "Streams open at once; more are refused.")
+    max_streams_per_agent: int = setting(4, "Streams of one agent at once; more are refused.")
+    max_stream_openings_per_second: float = setting(
+        500.0, "Streams opened a second, four seconds' worth at once; more are refused."
+    )
+    max_agents: int = setting(20_000, "Agents that the ledger knows; new ones are refused then.")
+    max_sessions_per_agent_per_day: int = setting(
+        100, "Sessions that one agent may begin in a day; more are refused."
+    )
+    max_agent_series: int = setting(
+        10_000, "Series of one agent, ever; a table with new ones beyond is refused."
+    )
+    max_batches_per_second: float = setting(
+        200.0, "Messages of one agent a second, in the long run; it is read slower then."
+    )
+    max_cpu_ratio_per_agent: float = setting(
+        0.05, "Part of one CPU that one agent may cost, in the long run; it is read slower then."
+    )
+    max_message_bytes: int = setting(
+        BYTES_PER_MEBIBYTE, "A larger message, as sent or unpacked, ends its stream."
+    )
+    max_cells: int = setting(100_000, "A batch of more readings, present or absent, is refused.")
+    max_gaps: int = setting(1_000, "A batch of more gaps is refused.")
+    max_gap_reasons: int = setting(
+        50, "Reasons of gaps, and sources that were reset, kept apart of one host; more are other."
+    )
+    max_garbage_messages: int = setting(
+        100, "Messages that make no sense, after which a stream is ended."
+    )
+    max_bytes_in_flight: int = setting(
+        64 * BYTES_PER_MEBIBYTE, "What may wait for the ledger; nothing more is read meanwhile."
+    )
+    max_resident_bytes: int = setting(
+        2048 * BYTES_PER_MEBIBYTE, "Resident memory above which no stream is let in."
+    )
 
     def __post_init__(self) -> None:
-        for name in (*Limits.__slots__, "max_workloads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive: {getattr(self, name)}")
+        for one in fields(self):
+            if getattr(self, one.name) <= 0:
+                raise ValueError(f"{one.name} must be positive: {getattr(self, one.name)}")
+        if self.max_cpu_ratio_per_agent > 1:
+            raise ValueError(f"max_cpu_ratio_per_agent: {self.max_cpu_ratio_per_agent} is over 1")
+        if self.max_unacknowledged_batches > UNACKNOWLEDGED_MAX:
+            raise ValueError(
+                f"max_unacknowledged_batches must be at most {UNACKNOWLEDGED_MAX}: "
+                f"{self.max_unacknowledged_batches}"
+            )
+        if self.max_message_bytes < self.max_batch_bytes:
+            raise ValueError(
+                f"max_message_bytes {self.max_message_bytes} is less than max_batch_bytes"
+            )
 
     @property
     def as_sent(self) -> Limits:
@@ -205,6 +344,7 @@ class CollectorConfig:
     )
     grpc: GrpcSettings = field(default_factory=GrpcSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
     intensity: IntensitySettings = field(default_factory=IntensitySettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     exposition: ExpositionSettings = field(default_factory=ExpositionSettings)
@@ -221,6 +361,18 @@ class CollectorConfig:
             other = names.setdefault(server.host or name, name)
             if other != name:
                 raise ValueError(f"redfish.{other} and redfish.{name} are the same host")
+        has_authority = self.access.directory is not None
+        if has_authority and (self.grpc.certificate_file or self.grpc.client_ca_file):
+            raise ValueError("access.directory and the files of grpc exclude each other")
+        if self.access.enrolment and self.grpc.takes_tokens:
+            raise ValueError('access.enrolment needs grpc.authentication = "certificate"')
+        if not has_authority:
+            self.grpc.require_proof()
+        self.http.require_proof(has_authority=has_authority)
+
+    @property
+    def credentials_path(self) -> Path:
+        return self.access.credentials_file or self.state_directory / "credentials.jsonl"
 
     def zone_of(self, host: str, said: str) -> str:
         """Return the grid zone of a host: the operator's word, the host's own, the default."""

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -17,8 +18,12 @@ from aiohttp import web
 
 from wattgram.notify import notify_systemd
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_collector.config import CollectorConfig
-from wattgram_collector.exposition.own import registry
+from wattgram_collector.access.certificates import Certificates, CertificatesError
+from wattgram_collector.access.credentials_file import CredentialsError
+from wattgram_collector.access.tls import TlsError
+from wattgram_collector.access.wiring import Access
+from wattgram_collector.config import CollectorConfig, LimitSettings
+from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
 from wattgram_collector.exposition.web import application
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
@@ -28,22 +33,22 @@ from wattgram_collector.ingest.turns import Turns
 from wattgram_collector.intensities import annual
 from wattgram_collector.intensities.operator import OperatorTable
 from wattgram_collector.intensity import Chain
-from wattgram_collector.ledger import Ledger
-from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.ledger import Ledger, storage
 from wattgram_collector.redfish.watch import hosts_of_meters, watching
+from wattgram_collector.reload import Reload
 
 LOG: Final = logging.getLogger("wattgram.collector")
 GRACE_SECONDS: Final = 5.0
 GARBAGE_THRESHOLDS: Final = (100_000, 50, 50)
 SERVER_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),
-    # With the defaults thousands of agents that connect at once are silently never served.
-    ("grpc.server.max_pending_requests", 100_000),
-    ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    ("grpc.max_connection_idle_ms", 60_000),
+    ("grpc.max_concurrent_streams", 1_000),
+    # A stream that is not read holds 64 KiB, and not the megabytes that a fast peer could earn.
+    ("grpc.http2.bdp_probe", 0),
 )
 
 
@@ -61,8 +66,10 @@ async def run(config: CollectorConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_die, asked)
-    ledger = SqliteLedger(config.state_directory / "ledger.sqlite")
-    async with serving(config, ledger) as (grpc_port, http_port):
+    reload = Reload()
+    loop.add_signal_handler(signal.SIGHUP, reload.now)
+    ledger = storage.opened(config)
+    async with serving(config, ledger, reload) as (grpc_port, http_port):
         LOG.info("serving grpc=%s http=%s", _at(config.grpc.address, grpc_port),
                  _at(config.http.address, http_port))  # fmt: skip
         notify_systemd("READY=1")
@@ -73,38 +80,59 @@ async def run(config: CollectorConfig) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(config: CollectorConfig, ledger: Ledger) -> AsyncIterator[tuple[int, int]]:
-    """Serve both sides; give the ports that were bound. Port 0 binds a free one."""
+async def serving(
+    config: CollectorConfig, ledger: Ledger, reload: Reload | None = None
+) -> AsyncIterator[tuple[int, int]]:
+    """Serve both sides; give the ports that were bound. Port 0 binds a free one.
+
+    What can be read again while it runs is added to `reload`.
+    """
+    reload = reload or Reload()
     committer = Committer(ledger, tick_seconds=config.ledger.commit_tick_seconds)
     records = {record.key: record for record in ledger.agents()}
     fleet = Fleet(records, ledger.totals())
+    certificates = _certificates(config, fleet)
+    config = certificates.config
+    access = _access(config, reload)
     book = Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
     turns = Turns(hosts_of_meters(config.redfish))
     turns.load(ledger, records.values())
     intake = Intake(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent, turns,
-                    max_workloads=config.limits.max_workloads)  # fmt: skip
-    server = grpc.aio.server(options=SERVER_OPTIONS)
-    service = IngestService(intake)
+                    bounds=config.limits)  # fmt: skip
+    server = grpc.aio.server(options=server_options(config.limits))
+    service = IngestService(intake, access.tokens, certificates.doorman)
     service.add_to(server)
-    grpc_port = _bind(server, config)
+    certificates.add_to(server)
+    grpc_port = _bind(server, config, certificates)
     await server.start()
     app = application(
         fleet,
-        registry(intake, committer),
+        registry(intake, committer, AccessMetrics(access), CertificateMetrics(certificates)),
         lambda: committer.is_healthy,
         int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND),
         sensors=config.exposition.sensors,
+        trouble=lambda: str(committer.trouble or ""),
+        guard=access.guard,
     )
+    app.add_routes(certificates.routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
+    await committer.probe()  # one that is to be read only says so before it is asked
     committing = asyncio.ensure_future(committer.run())
     stop = _stop_with(asyncio.current_task())
     committing.add_done_callback(stop)
     try:
-        http_port = await _listen(runner, config.http.address)
-        async with watching(config, service, intake, stop):
+        http_port = await _listen(runner, config.http.address, access.tls)
+        # The collector's own agents come through no door: nobody else can speak as they do.
+        own = IngestService(intake)
+        async with (
+            watching(config, own, intake, stop),
+            access.watching(stop),
+            certificates.watching(reload, stop),
+        ):
             yield grpc_port, http_port
     finally:
+        await service.drain(GRACE_SECONDS)
         await server.stop(GRACE_SECONDS)
         await runner.cleanup()
         committing.cancel()
@@ -125,9 +153,35 @@ def _stop_with(task: asyncio.Task[object] | None) -> Callable[[asyncio.Future[No
     return ended
 
 
-async def _listen(runner: web.AppRunner, address: str) -> int:
+def _certificates(config: CollectorConfig, fleet: Fleet) -> Certificates:
+    try:
+        return Certificates(config, fleet.knows)
+    except CertificatesError as error:
+        raise StartError(str(error)) from error
+
+
+def _access(config: CollectorConfig, reload: Reload) -> Access:
+    try:
+        return Access(config, reload)
+    except (CredentialsError, TlsError) as error:
+        raise StartError(str(error)) from error
+
+
+def server_options(limits: LimitSettings) -> tuple[tuple[str, int], ...]:
+    """PURE. Return what gRPC itself is to hold to."""
+    # With the defaults thousands of agents that connect at once are silently never served; with
+    # no bound those that wait to be refused would fill the memory.
+    return (
+        *SERVER_OPTIONS,
+        ("grpc.max_receive_message_length", limits.max_message_bytes),
+        ("grpc.server.max_pending_requests", limits.max_streams),
+        ("grpc.server.max_pending_requests_hard_limit", limits.max_streams),
+    )
+
+
+async def _listen(runner: web.AppRunner, address: str, tls: ssl.SSLContext | None) -> int:
     host, _, port = address.rpartition(":")
-    site = web.TCPSite(runner, host.strip("[]"), int(port))
+    site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=tls)
     try:
         await site.start()
     except OSError as error:
@@ -135,20 +189,17 @@ async def _listen(runner: web.AppRunner, address: str) -> int:
     return int(runner.addresses[0][1])
 
 
-def _bind(server: grpc.aio.Server, config: CollectorConfig) -> int:
+def _bind(server: grpc.aio.Server, config: CollectorConfig, certificates: Certificates) -> int:
     settings = config.grpc
     try:
-        if settings.certificate_file is None or settings.key_file is None:
+        credentials = certificates.credentials()
+        if credentials is None:
             return int(server.add_insecure_port(settings.address))
-        ca = settings.client_ca_file
-        credentials = grpc.ssl_server_credentials(
-            [(settings.key_file.read_bytes(), settings.certificate_file.read_bytes())],
-            root_certificates=ca.read_bytes() if ca else None,
-            require_client_auth=ca is not None,
-        )
         return int(server.add_secure_port(settings.address, credentials))
     except OSError as error:
         raise StartError(f"{error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise StartError(str(error)) from error
     except RuntimeError as error:
         raise StartError(f"grpc.address {settings.address}: {error}") from error
 

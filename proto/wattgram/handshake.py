@@ -41,6 +41,8 @@ class Hello:
     facts: HostFacts
     config_digest: str = ""
     protocol_version: int = 1
+    oldest_protocol_version: int = 1
+    """The agent speaks these and all between; 0: only `protocol_version`."""
 
     def __post_init__(self) -> None:
         require_label("agent_id", self.agent_id)
@@ -65,12 +67,17 @@ class Welcome:
     wall_unix_nanoseconds: int
     limits: Limits
     protocol_version: int = 1
+    applied_starts_unix_nanoseconds: tuple[int, ...] = ()
+    """When the batches began that the agent still holds and the ledger has: newest first, from
+    `applied_sequence` down, 0 where it is not known. Another start is another batch: not had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     sequence: int
     reason: str
+    needs_new_session: bool = False
+    """The batch is good and not in the ledger: its session is also used by somebody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,9 @@ class AgentStatus:
     cpu_microseconds: int = 0
     resident_memory_bytes: int = 0
     spooled_batches: int = 0
+    sent_wall_unix_nanoseconds: int = 0
+    sent_boottime_nanoseconds: int = 0
+    """What the agent's clocks showed when it sent the batch; 0: not said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,11 @@ from wattgram.readings import (
 )
 from wattgram.v1 import telemetry_pb2 as pb
 
+# A number changes when the other side must know of a change; a field that may be left unread is
+# only added. The oldest is what this program still speaks.
 PROTOCOL_VERSION: Final = 1
+OLDEST_PROTOCOL_VERSION: Final = 1
+CELLS_MAX: Final = 4_000_000
 DELIVER_METHOD: Final = "/wattgram.v1.Telemetry/Deliver"
 SERVICE: Final = "wattgram.v1.Telemetry"
 
@@ -70,6 +74,19 @@ class WireError(ValueError):
         self.sequence = sequence
 
 
+class TooLargeError(WireError):
+    """A batch that was not unpacked, because it holds more than the reader wants."""
+
+
+def common_version(newest: int, oldest: int) -> int | None:
+    """PURE. Return the newest version that a peer and this program both speak, None for none.
+
+    `newest` and `oldest` are the peer's; an oldest of 0 means that it speaks one only.
+    """
+    common = min(newest, PROTOCOL_VERSION)
+    return common if common >= max(oldest or newest, OLDEST_PROTOCOL_VERSION) else None
+
+
 # ── agent to collector ───────────────────────────────────────────────────────────────────
 
 
@@ -86,6 +103,7 @@ def encode_hello(hello: Hello) -> bytes:
         boottime_nanoseconds=hello.boottime_nanoseconds,
         batch_interval_nanoseconds=hello.batch_interval_nanoseconds,
         config_digest=hello.config_digest,
+        oldest_protocol_version=hello.oldest_protocol_version,
         facts=pb.HostFacts(
             host=facts.host,
             os=facts.os,
@@ -150,18 +168,21 @@ def encode_batch(batch: Batch) -> bytes:
             cpu_microseconds=batch.status.cpu_microseconds,
             resident_memory_bytes=batch.status.resident_memory_bytes,
             spooled_batches=batch.status.spooled_batches,
+            sent_wall_unix_nanoseconds=batch.status.sent_wall_unix_nanoseconds,
+            sent_boottime_nanoseconds=batch.status.sent_boottime_nanoseconds,
         ),
     )
     return pb.AgentMessage(batch=message).SerializeToString()
 
 
 def decode_agent_message(
-    data: bytes, tables: dict[int, SeriesTable]
+    data: bytes, tables: dict[int, SeriesTable], max_cells: int = CELLS_MAX
 ) -> Hello | SeriesTable | Batch:
     """Return what the agent says. `tables` are the series tables heard on this stream so far.
 
     Raises WireError when the bytes are no message, break an invariant, or refer to a table
-    that was not sent.
+    that was not sent; TooLargeError for a batch of more than `max_cells`, before it is unpacked:
+    a quarter of a megabyte can hold two million of them.
     """
     message = pb.AgentMessage()
     try:
@@ -177,7 +198,7 @@ def decode_agent_message(
             case "series":
                 return _decode_series(message.series)
             case "batch":
-                return _decode_batch(message.batch, tables)
+                return _decode_batch(message.batch, tables, max_cells)
             case None:
                 raise WireError("an agent message of no known kind")
     except KeyError as error:
@@ -201,6 +222,7 @@ def _decode_hello(message: pb.Hello) -> Hello:
         boottime_nanoseconds=message.boottime_nanoseconds,
         batch_interval_nanoseconds=message.batch_interval_nanoseconds,
         config_digest=message.config_digest,
+        oldest_protocol_version=message.oldest_protocol_version,
         facts=HostFacts(
             host=facts.host,
             os=facts.os,
@@ -237,11 +259,18 @@ def _decode_series(message: pb.Series) -> SeriesTable:
     )
 
 
-def _decode_batch(message: pb.Batch, tables: dict[int, SeriesTable]) -> Batch:
+def _decode_batch(message: pb.Batch, tables: dict[int, SeriesTable], max_cells: int) -> Batch:
     sequence = message.sequence
     table = tables.get(message.series)
     if table is None:
         raise WireError(f"batch refers to series table {message.series}, never sent", sequence)
+    height = len(message.interval_microseconds_deltas)
+    cells = max(height * max(1, len(table.series)), len(message.value_deltas))
+    if cells > max_cells:
+        raise TooLargeError(f"{cells} cells, at most {max_cells}", sequence)
+    rows = max(len(message.reaches), len(message.gaps))
+    if rows > max_cells:
+        raise TooLargeError(f"{rows} reaches or gaps, at most {max_cells}", sequence)
     intervals = tuple(accumulate(message.interval_microseconds_deltas))
     columns = _decode_columns(message, len(table.series), len(intervals))
     return Batch(
@@ -268,8 +297,22 @@ def _decode_batch(message: pb.Batch, tables: dict[int, SeriesTable]) -> Batch:
             cpu_microseconds=message.status.cpu_microseconds,
             resident_memory_bytes=message.status.resident_memory_bytes,
             spooled_batches=message.status.spooled_batches,
+            sent_wall_unix_nanoseconds=message.status.sent_wall_unix_nanoseconds,
+            sent_boottime_nanoseconds=message.status.sent_boottime_nanoseconds,
         ),
     )
+
+
+def sent_at(message: bytes, wall_unix_nanoseconds: int, boottime_nanoseconds: int) -> bytes:
+    """Return an encoded batch that also says when it was sent, in whatever words it was kept.
+
+    Messages that follow each other are read as one whose fields were merged.
+    """
+    status = pb.AgentStatus(
+        sent_wall_unix_nanoseconds=wall_unix_nanoseconds,
+        sent_boottime_nanoseconds=boottime_nanoseconds,
+    )
+    return message + pb.AgentMessage(batch=pb.Batch(status=status)).SerializeToString()
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────
@@ -314,6 +357,7 @@ def encode_welcome(welcome: Welcome) -> bytes:
         applied_sequence=welcome.applied_sequence,
         wall_unix_nanoseconds=welcome.wall_unix_nanoseconds,
         protocol_version=welcome.protocol_version,
+        applied_starts_unix_nanoseconds=welcome.applied_starts_unix_nanoseconds,
         limits=pb.Limits(
             max_batch_bytes=limits.max_batch_bytes,
             max_series=limits.max_series,
@@ -329,7 +373,12 @@ def encode_ack(ack: Ack) -> bytes:
         applied_sequence=ack.applied_sequence,
         wall_unix_nanoseconds=ack.wall_unix_nanoseconds,
         refused=[
-            pb.Refusal(sequence=refusal.sequence, reason=refusal.reason) for refusal in ack.refused
+            pb.Refusal(
+                sequence=refusal.sequence,
+                reason=refusal.reason,
+                needs_new_session=refusal.needs_new_session,
+            )
+            for refusal in ack.refused
         ],
         pause_milliseconds=ack.pause_milliseconds,
     )
@@ -350,6 +399,7 @@ def decode_collector_message(data: bytes) -> Welcome | Ack:
                 applied_sequence=welcome.applied_sequence,
                 wall_unix_nanoseconds=welcome.wall_unix_nanoseconds,
                 protocol_version=welcome.protocol_version,
+                applied_starts_unix_nanoseconds=tuple(welcome.applied_starts_unix_nanoseconds),
                 limits=Limits(
                     max_batch_bytes=welcome.limits.max_batch_bytes,
                     max_series=welcome.limits.max_series,
@@ -363,7 +413,11 @@ def decode_collector_message(data: bytes) -> Welcome | Ack:
                 applied_sequence=ack.applied_sequence,
                 wall_unix_nanoseconds=ack.wall_unix_nanoseconds,
                 refused=tuple(
-                    Refusal(sequence=refusal.sequence, reason=refusal.reason)
+                    Refusal(
+                        sequence=refusal.sequence,
+                        reason=refusal.reason,
+                        needs_new_session=refusal.needs_new_session,
+                    )
                     for refusal in ack.refused
                 ),
                 pause_milliseconds=ack.pause_milliseconds,

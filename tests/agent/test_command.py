@@ -204,3 +204,16 @@ def test_a_reader_that_goes_away_is_no_error(tree: RaplTree) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("command", ["doctor", "sample", "top", "run"])
+def test_a_tree_that_is_not_there_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Else every source would say that this host has no meter."""
+    (tmp_path / "file").write_text("")
+    for missing in ("nowhere", "file"):
+        arguments = [command, "--path.sysfs", str(tmp_path / missing)]
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error == f"wattgram-agent: path.sysfs: {tmp_path / missing} is not a directory\n"

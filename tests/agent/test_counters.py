@@ -103,6 +103,13 @@ def test_a_rise_of_more_than_any_machine_draws_is_not_use() -> None:
     assert reason(energy_increase(0, 10 * most + 1, None, SECOND)) == "implausible"
 
 
+def test_a_register_that_moves_in_steps_is_not_implausible_between_two_quick_reads() -> None:
+    """After a stall two beats follow each other at once, and 9 J in 0.7 ms would be 13 kW."""
+    assert energy_increase(5_275_302_818, 5_284_429_979, PACKAGE, 692_844) == Increase(9_127_161)
+    assert energy_increase(PACKAGE - 5, 9_127_156, PACKAGE, 1) == Increase(9_127_161, wrapped=True)
+    assert reason(energy_increase(0, 10_000 * WATT_SECOND + 1, PACKAGE, 1)) == "implausible"
+
+
 @pytest.mark.parametrize(
     ("wraps_at", "seconds"),
     [(DRAM, 32), (PACKAGE, 131), (1_000 * WATT_SECOND, 30), (4_294_967_295_000_000, 2_147_483)],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import wattgram_agent.spool
+import wattgram_agent.store
 from fakes import ManualClock, spooled
 from sampling import Host
 from spooling import no_directory
@@ -45,7 +45,7 @@ def test_a_disk_that_fails_is_said_once_and_costs_no_energy(
 def test_what_the_bounds_of_the_spool_cost_is_a_gap_in_the_next_batch(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wattgram_agent.spool, "MEMORY_BYTES_MAX", 200)
+    monkeypatch.setattr(wattgram_agent.store, "MEMORY_BYTES_MAX", 200)
     host.beat()
     with no_directory(host.directory):
         for _ in range(30):
@@ -56,8 +56,10 @@ def test_what_the_bounds_of_the_spool_cost_is_a_gap_in_the_next_batch(
         host.beat(10, 10)
         host.sampler.close_batch()
 
-    assert host.gaps() == [("spool", "spool_full", 30.0 - kept)]
-    assert spooled(host.spool)[-1][1].gaps[0].count == 30 - kept > 20
+    lost = [gap for _, batch in spooled(host.spool) for gap in batch.gaps]
+    assert {(gap.source, gap.reason) for gap in lost} == {("spool", "spool_full")}
+    assert sum(gap.count for gap in lost) == 30 - kept > 20
+    assert sum(gap.duration_nanoseconds for gap in lost) == (30 - kept) * 10**9
 
 
 def test_batches_beyond_their_age_are_dropped_and_said(tmp_path: Path) -> None:

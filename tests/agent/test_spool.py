@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import strategies
-import wattgram_agent.spool
+import wattgram_agent.segments
 from fakes import spooled
 from spooling import (
     EPOCH,
@@ -25,10 +26,16 @@ from spooling import (
     segments,
     sequences,
     table,
+    told,
 )
 from wattgram.readings import Batch, SeriesTable
+from wattgram_agent.checkpoints import Checkpoint
+from wattgram_agent.frames import BATCH as BATCH_KIND
+from wattgram_agent.frames import STATE as STATE_KIND
+from wattgram_agent.frames import TABLE as TABLE_KIND
+from wattgram_agent.frames import parse_all
 from wattgram_agent.meter import Register
-from wattgram_agent.spool import Checkpoint, Dropped, Spool
+from wattgram_agent.spool import Spool
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wattgram_agent.spool, "SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr(wattgram_agent.segments, "SEGMENT_BYTES", 1_000)
 
 
 def reopened(spool: Spool, directory: Path) -> Spool:
@@ -150,20 +157,6 @@ def test_a_lost_spool_is_a_new_session(directory: Path) -> None:
     assert reopened(spool, directory).session != spool.session
 
 
-@pytest.mark.parametrize("text", [None, ""])
-def test_a_session_that_was_lost_is_a_new_one(directory: Path, text: str | None) -> None:
-    spool = open_spool(directory)
-    append(spool)
-    (directory / "session").unlink()
-    if text is not None:
-        (directory / "session").write_text(text)
-    again = reopened(spool, directory)
-
-    assert again.session not in {"", spool.session}
-    assert again.next_sequence == 2
-    assert reopened(again, directory).session == again.session
-
-
 @pytest.mark.usefixtures("small_segments")
 def test_batches_refer_to_the_table_that_they_were_measured_by(directory: Path) -> None:
     """Also when the segment that first held the table is gone."""
@@ -185,36 +178,85 @@ def test_batches_refer_to_the_table_that_they_were_measured_by(directory: Path) 
     assert 6 < last.first_sequence <= 31
 
 
-def test_a_table_is_written_once_per_segment(directory: Path) -> None:
+def test_every_segment_can_be_read_alone(directory: Path) -> None:
+    """It begins with the state and the table, twice; batches after that cost themselves only."""
     spool = open_spool(directory)
     append(spool)
     first = segments(directory)[0].stat().st_size
     append(spool)
     second = segments(directory)[0].stat().st_size - first
     append(spool)
+    kinds = [r.kind for _, _, r in parse_all(segments(directory)[0].read_bytes()) if r]
 
+    assert kinds == [STATE_KIND, TABLE_KIND, TABLE_KIND, BATCH_KIND, BATCH_KIND, BATCH_KIND]
     assert segments(directory)[0].stat().st_size - first == 2 * second
-    assert second < first
+
+
+def test_a_table_comes_again_where_one_bad_block_does_not_reach(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 900)
+    found = list(parse_all(segments(directory)[0].read_bytes()))
+    tables = [offset for offset, _, record in found if record and record.kind == TABLE_KIND]
+
+    assert tables[1] < 4_096 <= tables[2] < 4_096 + 1_000
+    assert [b - a >= 64 * 1024 for a, b in pairwise(tables[2:])] == [True] * (len(tables) - 3)
+    assert len(tables) > 3
 
 
 @pytest.mark.usefixtures("small_segments")
-def test_beyond_its_bytes_a_spool_drops_the_oldest_and_says_how_much(directory: Path) -> None:
-    spool = open_spool(directory, max_bytes=5_000)
-    dropped = [drop for drop in fill(spool, 200) if drop.batches]
+def test_beyond_its_bytes_a_spool_drops_the_oldest_and_tells_all_that_went(
+    directory: Path,
+) -> None:
+    """Also what batches had told that went themselves."""
+    spool = open_spool(directory, max_bytes=7_000)
+    for _ in range(200):
+        append(spool)
+        assert sum(path.stat().st_size for path in segments(directory)) <= 7_000
     kept = sequences(spool)
 
     assert kept == list(range(201 - len(kept), 201))
-    assert sum(path.stat().st_size for path in segments(directory)) <= 5_000
-    assert sum(drop.batches for drop in dropped) == 200 - len(kept) > 100
-    assert all(drop.duration_nanoseconds == drop.batches * SECOND for drop in dropped)
+    assert len(kept) > 5
+    gaps = told(spool)
+    assert {gap.reason for gap in gaps} == {"spool_full"}
+    assert sum(gap.count for gap in gaps) == 200 - len(kept)
+    assert sum(gap.duration_nanoseconds for gap in gaps) == (200 - len(kept)) * SECOND
     assert sequences(reopened(spool, directory)) == kept
 
 
-def test_batches_older_than_wanted_are_dropped(directory: Path) -> None:
+@pytest.mark.usefixtures("small_segments")
+def test_a_spool_that_is_opened_with_less_room_drops_to_it_and_tells(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 100)
+    spool.close()
+    again = open_spool(directory, max_bytes=4_000)
+    append(again)
+    kept = sequences(again)
+
+    assert sum(path.stat().st_size for path in segments(directory)) <= 4_000
+    assert sum(gap.count for gap in told(again)) == 101 - len(kept) > 50
+
+
+def test_batches_older_than_wanted_are_dropped_and_told(directory: Path) -> None:
     spool = open_spool(directory)
     fill(spool, 4)
-
-    assert spool.drop_older_than(EPOCH + 3 * SECOND) == Dropped(1, SECOND)
-    assert spool.drop_older_than(EPOCH + 4 * SECOND + 1) == Dropped(2, 2 * SECOND)
-    assert spool.drop_older_than(EPOCH) == Dropped()
+    spool.drop_older_than(EPOCH + 3 * SECOND)
+    assert sequences(spool) == [2, 3, 4]
+    spool.drop_older_than(EPOCH + 4 * SECOND + 1)
     assert sequences(spool) == [4]
+    spool.drop_older_than(EPOCH)
+    append(spool)
+
+    assert sequences(spool) == [4, 5]
+    assert [(gap.count, gap.duration_nanoseconds) for gap in told(spool)] == [(3, 3 * SECOND)]
+
+
+def test_what_is_dropped_is_on_disk_until_it_is_told(directory: Path) -> None:
+    """Killed in between, it is found again: never gone without a word."""
+    spool = open_spool(directory)
+    fill(spool, 3)
+    spool.drop_older_than(EPOCH + 3 * SECOND)
+    spool.forget(1)
+
+    assert sequences(open_spool(directory)) == [1, 2, 3]
+    append(spool)
+    assert sequences(open_spool(directory)) == [2, 3, 4]

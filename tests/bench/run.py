@@ -16,20 +16,23 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import agent_cost
+import flood_cost
 import ingest_cost
 import model_error
 import tick_cost
 import wire_cost
+
+PARTS = ("wire", "model", "tick", "agent", "ingest", "flood")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="length of the agent's window")
     parser.add_argument("--ingest-seconds", type=float, default=8, help="length of an ingest run")
-    parser.add_argument("only", nargs="*", help="wire, model, tick, agent, ingest; default: all")
+    parser.add_argument("only", nargs="*", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--curves", type=Path, default=model_error.CURVES, help="measured curves")
     options = parser.parse_args()
-    wanted = options.only or ["wire", "model", "tick", "agent", "ingest"]
+    wanted = options.only or PARTS
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     print(f"machine: {platform.machine()}, {os.cpu_count()} CPUs, {memory:.0f} GiB, "
           f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
@@ -45,6 +48,8 @@ def main() -> int:
             agent_cost.run(directory / "agent", options.seconds)
         if "ingest" in wanted:
             ingest_cost.run(directory / "ingest", options.ingest_seconds)
+        if "flood" in wanted:
+            flood_cost.run(directory / "flood")
     return 0
 
 

@@ -59,7 +59,7 @@ def test_the_defaults_are_good(capsys: Output) -> None:
         ("[grpc]\naddress = '9880'", "address must be host:port"),
         ("[grpc]\ncertificate_file = 'c.pem'", "certificate_file and key_file go together"),
         ("[grpc]\nclient_ca_file = 'ca.pem'", "client_ca_file needs certificate_file"),
-        ("[http]\naddress = '[::]:9881'", "reverse proxy"),
+        ("[http]\naddress = '[::]:9881'", 'authentication = "required"'),
         (
             "[intensity.override_grams_per_kilowatt_hour]\nDE = -1",
             "intensity.override_grams_per_kilowatt_hour: zone DE: intensity must be 0 to 2000",

@@ -11,6 +11,7 @@ from builders import (
     BOOT_ID,
     BOOTTIME,
     CORE,
+    DRAM,
     NOW,
     PACKAGE,
     RECEIVE,
@@ -26,6 +27,7 @@ from builders import (
 from wattgram.readings import QUANTITY_MAX, Batch, Gap, Reach, SeriesTable
 from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
+    BYTES_PER_GIGABYTE,
     MICROJOULES_PER_JOULE,
     MICROSECONDS_PER_SECOND,
     SECONDS_PER_DAY,
@@ -254,5 +256,23 @@ def test_a_cell_that_reaches_back_has_more_time_to_use_its_energy() -> None:
     assert reckoned(batch([energy], reaches=(Reach(cell=0, nanoseconds=SECOND),)))
 
 
-def test_bytes_are_not_judged_as_power() -> None:
-    assert reckoned(batch([QUANTITY_MAX]), table(RECEIVE)).usage == {(RECEIVE, SLOT): QUANTITY_MAX}
+def test_bytes_are_not_judged_as_power_but_by_what_a_host_can_move() -> None:
+    terabyte = 1_000 * BYTES_PER_GIGABYTE
+    assert reckoned(batch([terabyte]), table(RECEIVE)).usage == {(RECEIVE, SLOT): terabyte}
+    assert reason(batch([terabyte + 1]), table(RECEIVE)) == "implausible_traffic"
+    assert reason(batch([QUANTITY_MAX]), table(RECEIVE)) == "implausible_traffic"
+
+
+def test_many_meters_together_are_judged_as_one_host() -> None:
+    """Each of them is below what a host can draw."""
+    most = [6_000_000 * MICROJOULES_PER_JOULE]
+    assert reckoned(batch(most, most), table(PACKAGE, CORE))  # one of them is not counted
+    assert reason(batch(most, most), table(PACKAGE, DRAM)) == "implausible_power"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_gap_is_never_longer_than_what_may_be_late(count: int) -> None:
+    centuries = Gap(source="a", reason="b", duration_nanoseconds=(1 << 64) - 1, count=count)
+    assert reckoned(batch([1], gaps=(centuries,))).tallies[Tally.GAP_NANOSECONDS, "b"] == (
+        AGE_NANOSECONDS_MAX
+    )

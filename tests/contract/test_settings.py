@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_used_names_the_file_the_key_and_why(
     ("variable", "value", "message"),
     [
         ("WATTGRAM_AGENT__HOSST", "x", "hosst is not a setting; did you mean host?"),
-        ("WATTGRAM_AGENT__SPOOL__SYNC", "often", "spool.sync must be one of always, never"),
+        ("WATTGRAM_AGENT__SPOOL__SYNC", "often", "sync must be one of always, interval, never"),
         ("WATTGRAM_AGENT__SPOOL", "5", "spool is a section, not 5"),
         ("WATTGRAM_AGENT__HOST__NAME", "x", "host is not a section"),
         ("WATTGRAM_AGENT__SPOOL__MAX_BYTES", "1", "spool: max_bytes must be at least"),
@@ -193,12 +193,12 @@ def test_neither_daemon_speaks_plaintext_off_loopback(address: str) -> None:
         load_agent(f"[collector]\naddress = '{address}'")
     with pytest.raises(SettingsError, match="plaintext is for loopback only"):
         load_collector(f"[grpc]\naddress = '{address}'")
-    with pytest.raises(SettingsError, match="reverse proxy"):
+    with pytest.raises(SettingsError, match="no authentication are for loopback only"):
         load_collector(f"[http]\naddress = '{address}'")
 
     assert load_agent(f"[collector]\naddress = '{address}'\n[tls]\nca_file = 'ca.pem'")
     certified = f"[grpc]\naddress = '{address}'\ncertificate_file = 'c.pem'\nkey_file = 'k.pem'"
-    with pytest.raises(SettingsError, match="which vouches for agents"):
+    with pytest.raises(SettingsError, match="which vouches for the collector"):
         load_collector(certified)
     assert load_collector(f"{certified}\nclient_ca_file = 'ca.pem'")
 

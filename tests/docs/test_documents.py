@@ -43,6 +43,8 @@ def test_the_page_of_metrics_is_made_from_the_table(golden: Golden) -> None:
     lines += [
         "",
         "The collector's own: `wattgram_build_info`, `wattgram_ingest_*`, `wattgram_ledger_*`,",
+        "`wattgram_http_refused_total{reason}`, `wattgram_config_last_reload_successful`,",
+        "`wattgram_certificate_expiry_timestamp_seconds{certificate}`, `wattgram_certificates_*`,",
         "and its process's (`process_*`, `python_info`).",
         "",
         "A counter to which something is added for the first time is shown as 0 for",

@@ -27,8 +27,8 @@ td.number, th.number { text-align: right; }
 UNKNOWN = "unknown"
 
 
-def render(agents: Iterable[Agent], now_unix_nanoseconds: int) -> str:
-    """Return the page as HTML; it needs no script."""
+def render(agents: Iterable[Agent], now_unix_nanoseconds: int, trouble: str = "") -> str:
+    """Return the page as HTML; it needs no script. `trouble` is why the ledger takes nothing."""
     shown = sorted(agents, key=lambda agent: agent.record.host)
     rows = "\n".join(_row(agent, now_unix_nanoseconds) for agent in shown)
     body = (
@@ -36,18 +36,24 @@ def render(agents: Iterable[Agent], now_unix_nanoseconds: int) -> str:
         if shown
         else "<p>No agent has reported yet. Start one: <code>wattgram-agent run</code></p>"
     )
+    warning = _WARNING.format(escape(trouble)) if trouble else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="refresh" content="10"><title>Wattgram</title>'
         f"<style>{_STYLE}</style></head><body><h1>Wattgram</h1>"
-        f"<p>{_summary(shown, now_unix_nanoseconds)}</p>{body}"
+        f"{warning}<p>{_summary(shown, now_unix_nanoseconds)}</p>{body}"
         '<p class="note">Energy is since the first report. <em>modelled</em> is an estimate from '
         "CPU use, good to about half to double; <em>measured</em> comes from a meter. "
         '<a href="metrics">metrics</a> · <a href="healthz">healthz</a> · '
         '<a href="readyz">readyz</a></p></body></html>'
     )
 
+
+_WARNING = (
+    "<p><strong>The ledger takes nothing now: {}.</strong> Agents keep what they measure and "
+    "deliver it later; what follows is as of before.</p>"
+)
 
 _HEAD = (
     "<thead><tr><th>host</th><th>state</th>"

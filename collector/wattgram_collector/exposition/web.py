@@ -12,6 +12,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from wattgram_collector.access.credentials import Role
+from wattgram_collector.access.http import Guard, needs
 from wattgram_collector.exposition import page, text
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.metrics import collect
@@ -22,11 +24,6 @@ OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8
 END: Final = "# EOF\n"
 GZIP_LEVEL: Final = 1
 _OPENMETRICS_VERSION: Final = re.compile(r"version\s*=\s*\"?(\d+)\.")
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 
 
 def application(
@@ -36,9 +33,12 @@ def application(
     zero_nanoseconds: int,
     *,
     sensors: bool = False,
+    trouble: Callable[[], str] = lambda: "",
+    guard: Guard | None = None,
 ) -> web.Application:
-    """Return the routes over what they show."""
+    """Return the routes over what they show, behind `guard`; without it everybody may read."""
 
+    @needs(Role.READ)
     async def metrics(request: web.Request) -> web.Response:
         is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
         families = collect(fleet, time.time_ns(), zero_nanoseconds, sensors=sensors)
@@ -53,19 +53,24 @@ def application(
             data = gzip.compress(data, GZIP_LEVEL)
         return web.Response(body=data, headers=headers)
 
+    @needs(Role.READ, is_health=True)
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
+    @needs(Role.READ, is_health=True)
     async def readyz(_: web.Request) -> web.Response:
         if is_ready():
             return web.Response(text="ready\n")
-        return web.Response(status=503, text="the ledger does not accept batches\n")
+        why = f": {trouble()}" if trouble() else ""
+        return web.Response(status=503, text=f"the ledger does not accept batches{why}\n")
 
+    @needs(Role.READ)
     async def index(_: web.Request) -> web.Response:
-        html = page.render(fleet, time.time_ns())
-        return web.Response(text=html, content_type="text/html", headers=_HEADERS)
+        html = page.render(fleet, time.time_ns(), trouble())
+        return web.Response(text=html, content_type="text/html")
 
     app = web.Application()
+    (guard or Guard(None)).stand_before(app)
     app.router.add_get("/", index)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)

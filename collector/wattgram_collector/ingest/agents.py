@@ -119,6 +119,7 @@ class Fleet:
             )
             for key, record in records.items()
         }
+        self._by_id = {agent.record.agent_id: agent for agent in self._agents.values()}
 
     def __iter__(self) -> Iterator[Agent]:
         return iter(self._agents.values())
@@ -126,6 +127,14 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._agents)
 
+    def knows(self, agent_id: str) -> bool:
+        """Return whether an agent of this id was ever enrolled; from any thread."""
+        return any(agent.record.agent_id == agent_id for agent in list(self))
+
     def agent(self, record: AgentRecord) -> Agent:
         """Return the agent of a record, made if it is new."""
-        return self._agents.setdefault(record.key, Agent(record, AgentTotals()))
+        agent = self._agents.setdefault(record.key, Agent(record, AgentTotals()))
+        return self._by_id.setdefault(record.agent_id, agent)
+
+    def of_id(self, agent_id: str) -> Agent | None:
+        return self._by_id.get(agent_id)

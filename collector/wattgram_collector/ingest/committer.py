@@ -1,20 +1,23 @@
 """Group commit: what arrives within one tick goes to the ledger in one transaction.
 
 The acknowledgement leaves after the commit, one per stream and commit. A ledger that fails
-loses nothing: the entries were never acknowledged, so their agents send them again.
+loses nothing: the entries were never acknowledged, so their agents send them again. Whether it
+works again is tried before the next work on it, and every few seconds where nobody comes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from wattgram_collector.ledger import Entry, Ledger, LedgerError, Outcome
+from wattgram_collector.ledger import Entry, Ledger, LedgerChangedError, LedgerError, Outcome
 
 LOG: Final = logging.getLogger("wattgram.committer")
+PROBE_SECONDS: Final = 5.0
 
 Result = TypeVar("Result")
 Done = Callable[[Outcome | None], None]
@@ -24,15 +27,34 @@ Done = Callable[[Outcome | None], None]
 class Committer:
     """The only writer of the ledger."""
 
-    def __init__(self, ledger: Ledger, *, tick_seconds: float) -> None:
+    def __init__(
+        self, ledger: Ledger, *, tick_seconds: float, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
         self._ledger = ledger
         self._tick_seconds = tick_seconds
+        self._probe_seconds = probe_seconds
         self._waiting: list[tuple[Entry, Done]] = []
         self._news = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self.is_healthy = True
+        self.trouble: LedgerError | None = None
+        """Why the ledger takes nothing; None while it does."""
+        self._changed: LedgerChangedError | None = None
         self.commits = 0
         self.failures = 0
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.trouble is None
+
+    @property
+    def sizes_bytes(self) -> Mapping[str, int]:
+        """How large each part of the storage is, by a short name."""
+        return self._ledger.sizes_bytes()
+
+    @property
+    def faults(self) -> int:
+        """How many faults the last check of what is stored has found."""
+        return self._ledger.faults()
 
     def submit(self, entry: Entry, done: Done) -> None:
         """Add an entry to the next commit."""
@@ -40,26 +62,58 @@ class Committer:
         self._news.set()
 
     async def call(self, work: Callable[[], Result]) -> Result:
-        """Run work on the ledger in its turn, and note whether the ledger works."""
+        """Run work on the ledger in its turn, and note whether the ledger works.
+
+        Raises LedgerError when it does not; one that failed is probed before it gets work.
+        """
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except LedgerError as error:
+            return await self._turn(work)
+        except LedgerError:
             self.failures += 1
-            if self.is_healthy:
-                LOG.error("ledger_failed reason=%r", str(error))  # noqa: TRY400
-            self.is_healthy = False
             raise
-        if not self.is_healthy:
+
+    async def probe(self) -> None:
+        """Find out whether the ledger works."""
+        with contextlib.suppress(LedgerError):
+            await self._turn(self._ledger.probe if self.trouble is None else _nothing)
+
+    async def _turn(self, work: Callable[[], Result]) -> Result:
+        def turn() -> Result:
+            if self.trouble is not None:
+                self._ledger.probe()
+            return work()
+
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, turn)
+        except LedgerError as error:
+            if self.trouble is None:
+                LOG.error("ledger_failed reason=%r", str(error))  # noqa: TRY400
+            self.trouble = error
+            if isinstance(error, LedgerChangedError):
+                self._changed = error
+            self._news.set()  # `run` is to probe from now on
+            raise
+        if self.trouble is not None:
             LOG.info("ledger_works_again")
-        self.is_healthy = True
+        self.trouble = None
         return result
 
     async def run(self) -> None:
-        """Commit until cancelled."""
+        """Commit until cancelled.
+
+        Raises LedgerChangedError when what this process shows is not what is stored.
+        """
         while True:
-            await self._news.wait()
+            try:
+                async with asyncio.timeout(None if self.is_healthy else self._probe_seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                await self.probe()
+                continue
             await asyncio.sleep(self._tick_seconds)
             await self.flush()
+            if self._changed is not None:
+                raise self._changed
 
     async def flush(self) -> None:
         """Commit what waits, now."""
@@ -92,3 +146,7 @@ class Committer:
             return None
         self.commits += 1
         return outcomes
+
+
+def _nothing() -> None:
+    """Leave it at the probe that comes before the work."""

@@ -1,4 +1,4 @@
-"""PURE. How many workloads of one host are kept apart: each is a series for ever.
+"""PURE. How many names of one host are kept apart: each is a series, or a label, for ever.
 
 A host that starts containers all day, or one that means harm, would otherwise fill the ledger
 and the page of metrics. What is beyond the limit is summed as `other`: no joule is lost.
@@ -6,16 +6,19 @@ and the page of metrics. What is beyond the limit is summed as `other`: no joule
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from wattgram.readings import Series
 from wattgram.workloads import BUCKETS, OTHER, is_share, series_of
+from wattgram_collector.ledger import Tally, TallyKey
 
 WORKLOADS_MAX: Final = 1_000
 
 _OTHER: Final = series_of(OTHER)
 _BUCKETS: Final = frozenset(map(series_of, BUCKETS))
+OTHER_LABEL: Final = "other"
+_LABELLED_BY_AGENT: Final = (Tally.GAP_NANOSECONDS, Tally.GAPS, Tally.COUNTER_RESETS)
 
 
 def fold(told: Sequence[Series], known: Iterable[Series], limit: int) -> tuple[Series, ...]:
@@ -35,3 +38,22 @@ def fold(told: Sequence[Series], known: Iterable[Series], limit: int) -> tuple[S
             kept.add(one)
         filed.append(one)
     return tuple(filed)
+
+
+def fold_labels(
+    tallies: Mapping[TallyKey, int], known: set[TallyKey], limit: int
+) -> dict[TallyKey, int]:
+    """Return tallies with no more than `limit` different labels of each kind that an agent names.
+
+    `known` are those that it has had; those that are let in are added. The rest is `other`.
+    """
+    kept: dict[TallyKey, int] = {}
+    for (tally, label), count in tallies.items():
+        key = tally, label
+        if tally in _LABELLED_BY_AGENT and key not in known:
+            if sum(one is tally for one, _ in known) >= limit:
+                key = tally, OTHER_LABEL
+            else:
+                known.add(key)
+        kept[key] = kept.get(key, 0) + count
+    return kept

@@ -6,13 +6,14 @@ Knows the policy of what is believed: clocks, powers, lengths. Knows no stream a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from wattgram.handshake import Hello
-from wattgram.readings import Batch, Series, SeriesTable
+from wattgram.readings import AgentStatus, Batch, Series, SeriesTable
 from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
+    BYTES_PER_GIGABYTE,
     MICROWATTS_PER_WATT,
     NANOSECONDS_PER_SECOND,
     SECONDS_PER_DAY,
@@ -29,6 +30,10 @@ FUTURE_NANOSECONDS_MAX: Final = SECONDS_PER_HOUR * NANOSECONDS_PER_SECOND
 AGE_NANOSECONDS_MAX: Final = 400 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 DURATION_NANOSECONDS_MAX: Final = 40 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 POWER_MICROWATTS_MAX: Final = 10_000_000 * MICROWATTS_PER_WATT
+# Twenty interfaces of 400 Gbit/s on one.
+TRAFFIC_BYTES_PER_SECOND_MAX: Final = 1_000 * BYTES_PER_GIGABYTE
+# Of so many the least late one says how the clocks stand.
+STAMPS_REMEMBERED: Final = 16
 # What one batch may make the ledger write: 20 series over a month.
 SLOTS_MAX: Final = 200_000
 
@@ -36,22 +41,28 @@ _RESET: Final = "counter_reset"
 
 
 class RefusalError(Exception):
-    """A batch that can never be accepted. `reason` is one of a few words."""
+    """A batch that can never be accepted. `reason` is one of a few words.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    With `needs_new_session` it could be, under another session.
+    """
+
+    def __init__(self, reason: str, detail: str, *, needs_new_session: bool = False) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+        self.needs_new_session = needs_new_session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentClock:
-    """How an agent's clocks stood to ours when it said Hello."""
+    """How an agent's clocks stand to ours: at Hello, and when a batch says when it was sent."""
 
     boot_id: str
     offset_nanoseconds: int
     """Its wall clock minus ours."""
     unix_minus_boottime_nanoseconds: int
     """Our wall clock minus its boot-time clock."""
+    measured: tuple[int, ...] = ()
+    """The newest measurements of that. Each is too great by what its message took to come."""
 
     @classmethod
     def of(cls, hello: Hello, now_unix_nanoseconds: int) -> AgentClock:
@@ -59,6 +70,25 @@ class AgentClock:
             boot_id=hello.boot_id,
             offset_nanoseconds=hello.wall_unix_nanoseconds - now_unix_nanoseconds,
             unix_minus_boottime_nanoseconds=now_unix_nanoseconds - hello.boottime_nanoseconds,
+            measured=(now_unix_nanoseconds - hello.boottime_nanoseconds,),
+        )
+
+    def refreshed(self, status: AgentStatus, now_unix_nanoseconds: int) -> AgentClock:
+        """Return how the clocks stand now, if a batch says when it was sent.
+
+        A clock may be set while a stream is open. Both of the agent's were read at once, so what
+        they say of each other is exact however late the batch comes.
+        """
+        sent = status.sent_boottime_nanoseconds
+        if not sent:
+            return self
+        measured = (*self.measured, now_unix_nanoseconds - sent)[-STAMPS_REMEMBERED:]
+        least = min(measured)
+        return replace(
+            self,
+            offset_nanoseconds=status.sent_wall_unix_nanoseconds - sent - least,
+            unix_minus_boottime_nanoseconds=least,
+            measured=measured,
         )
 
     def start_unix_nanoseconds(self, batch: Batch, table: SeriesTable) -> int:
@@ -107,7 +137,7 @@ def reckon(
     end = start + batch.duration_nanoseconds
     _require_plausible_time(batch, start, end, now_unix_nanoseconds)
     found = quantities(batch, start)
-    _require_plausible_power(batch, told, found)
+    _require_plausible_quantities(batch, told, found)
     return Entry(
         agent_key=agent_key,
         session=session,
@@ -165,14 +195,25 @@ def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> Non
         raise RefusalError("too_long", f"{len(batch.columns)} series over {slots} slots")
 
 
-def _require_plausible_power(batch: Batch, told: Told, found: SlotQuantities) -> None:
+def _require_plausible_quantities(batch: Batch, told: Told, found: SlotQuantities) -> None:
     longest = batch.duration_nanoseconds + sum(reach.nanoseconds for reach in batch.reaches)
+    totals = [sum(filter(None, column)) for column in zip(*found.values(), strict=True)]
+    if not totals:
+        return
     ceiling = POWER_MICROWATTS_MAX * longest // NANOSECONDS_PER_SECOND
     for index in told.columns.energy:
-        total = sum(row[index] or 0 for row in found.values())
-        if total > ceiling:
+        if totals[index] > ceiling:
             series = told.table.series[index]
-            raise RefusalError("implausible_power", f"{series.source} {series.domain}: {total} uJ")
+            raise RefusalError(
+                "implausible_power", f"{series.source} {series.domain}: {totals[index]} uJ"
+            )
+    counted = sum(totals[index] for index in told.columns.host)
+    if counted > ceiling:
+        raise RefusalError("implausible_power", f"the host: {counted} uJ")
+    ceiling = TRAFFIC_BYTES_PER_SECOND_MAX * longest // NANOSECONDS_PER_SECOND
+    moved = sum(totals[index] for index in told.columns.network)
+    if moved > ceiling:
+        raise RefusalError("implausible_traffic", f"{moved} bytes in {longest} ns")
 
 
 def _tallies(batch: Batch) -> dict[TallyKey, int]:
@@ -180,8 +221,10 @@ def _tallies(batch: Batch) -> dict[TallyKey, int]:
     absent = 0 if batch.is_whole else sum(column.count(None) for column in batch.columns)
     tallies: dict[TallyKey, int] = {(Tally.READINGS, ""): cells - absent}
     for gap in batch.gaps:
+        # None is longer than what may be late; centuries would spoil every sum over the fleet.
+        duration = min(gap.duration_nanoseconds, AGE_NANOSECONDS_MAX)
         for key, count in (
-            ((Tally.GAP_NANOSECONDS, gap.reason), gap.duration_nanoseconds),
+            ((Tally.GAP_NANOSECONDS, gap.reason), duration),
             ((Tally.GAPS, gap.reason), gap.count),
         ):
             tallies[key] = tallies.get(key, 0) + count

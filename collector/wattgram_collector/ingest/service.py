@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, Final, NamedTuple
 
 import grpc
 import grpc.aio
@@ -11,51 +14,115 @@ import grpc.aio
 from wattgram.handshake import Hello, Welcome
 from wattgram.wire import (
     DELIVER_METHOD,
-    PROTOCOL_VERSION,
     SERVICE,
-    WireError,
-    decode_agent_message,
     encode_welcome,
 )
-from wattgram_collector.ingest.identity import may_speak_for
+from wattgram_collector.access.token_door import TokenDoor
+from wattgram_collector.ingest.greeting import GreetingError, hello_of, version_with
+from wattgram_collector.ingest.identity import Doorman, may_speak_for
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.reckoning import AgentClock
 from wattgram_collector.ingest.stream import Context, Stream, abort
-from wattgram_collector.ledger import SEQUENCE_MAX, LedgerError
+from wattgram_collector.ledger import LedgerError
+
+HELLO_SECONDS: Final = 10.0
+FIRST_WRITE_SECONDS: Final = 5.0
+_EXHAUSTED: Final = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class Rebuff(NamedTuple):
+    """A GreetingError without what it was raised from, which holds the message."""
+
+    code: grpc.StatusCode
+    text: str
+    reason: str
 
 
 class IngestService:
     """Takes streams in; each then serves itself."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        tokens: TokenDoor | None = None,
+        doorman: Doorman | None = None,
+    ) -> None:
+        """`tokens` lets agents in that have no certificate; without it a certificate binds."""
         self._intake = intake
+        self._tokens = tokens
+        self._doorman = doorman or Doorman()
+        self._open: set[Stream] = set()
+        self._left = asyncio.Event()
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        handler: Any = grpc.stream_stream_rpc_method_handler(self.deliver)
+        handler: Any = grpc.stream_stream_rpc_method_handler(self._admit)
         name = DELIVER_METHOD.rsplit("/", 1)[1]
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE, {name: handler}),)
         )
 
+    async def drain(self, seconds: float) -> None:
+        """Let nobody in, acknowledge what was read, end every stream; wait at most so long."""
+        self._intake.gate.is_draining = True
+        for stream in tuple(self._open):
+            stream.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._open:
+                    self._left.clear()
+                    await self._left.wait()
+
+    async def _admit(self, request: object, context: Context) -> None:
+        """Let a stream in, or turn it away before anything else is done for it."""
+        gate = self._intake.gate
+        reason = gate.refusal()
+        if reason:
+            code = grpc.StatusCode.UNAVAILABLE if gate.is_draining else _EXHAUSTED
+            await abort(context, code, gate.turn_away(reason))
+        gate.streams += 1
+        try:
+            await self.deliver(request, context)
+        finally:
+            gate.streams -= 1
+
     async def deliver(self, _: object, context: Context) -> None:
         """Serve one agent until it ends its stream."""
         self._intake.streams += 1
         try:
-            stream = await self._welcome(context)
-            await stream.serve()
+            async with self._doorman.inside(context), self._token_of(context) as subject:
+                stream = await self._welcome(context, subject)
+                self._open.add(stream)
+                try:
+                    await stream.serve()
+                finally:
+                    self._open.discard(stream)
+                    self._left.set()
         finally:
             self._intake.streams -= 1
 
-    async def _welcome(self, context: Context) -> Stream:
-        data = await context.read()
-        now = time.time_ns()
-        hello = await _hello(context, data)
+    def _token_of(self, context: Context) -> contextlib.AbstractAsyncContextManager[str | None]:
+        """Give the agent that the call's token speaks for; None where no token is asked for."""
+        if self._tokens is None:
+            return contextlib.nullcontext()
+        return self._tokens.inside(context)
+
+    async def _welcome(self, context: Context, subject: str | None) -> Stream:
+        hello, version, now = await self._greeted(context)
         if not may_speak_for(hello.agent_id, context.auth_context()):
             await abort(
                 context,
                 grpc.StatusCode.PERMISSION_DENIED,
                 f"the certificate does not name agent {hello.agent_id}",
             )
+        if subject is not None and subject != hello.agent_id:
+            await abort(
+                context,
+                grpc.StatusCode.PERMISSION_DENIED,
+                f"the token does not speak for agent {hello.agent_id}",
+            )
+        reason = self._intake.refusal(hello)
+        if reason:
+            await abort(context, _EXHAUSTED, self._intake.gate.turn_away(reason))
         try:
             record, applied = await self._intake.enrol(hello)
         except LedgerError as error:
@@ -67,21 +134,51 @@ class IngestService:
             applied_sequence=applied,
             wall_unix_nanoseconds=now,
             limits=self._intake.limits,
-            protocol_version=PROTOCOL_VERSION,
+            protocol_version=version,
+            applied_starts_unix_nanoseconds=self._intake.visitor(agent)
+            .sessions.of(hello.session)
+            .starts_down_from(applied, hello.first_sequence),
         )
-        await context.write(encode_welcome(welcome))
+        await _whole(context.write(encode_welcome(welcome)))
         turn = self._intake.turns.of(agent, hello.facts.host)
         return Stream(self._intake, context, agent, hello, clock, applied, turn)
 
+    async def _greeted(self, context: Context) -> tuple[Hello, int, int]:
+        """Return the Hello, the protocol version to speak, and when it came (unix nanoseconds)."""
+        try:
+            data = await asyncio.wait_for(context.read(), HELLO_SECONDS)
+        except TimeoutError:
+            self._intake.gate.turn_away("greeting")
+            await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no Hello in time")
+        now = time.time_ns()
+        found = _read(data)
+        # An abort leaves frames behind until cycles are collected, and what they hold: a flood of
+        # great messages would be kept by the hundred.
+        del data
+        if isinstance(found, Rebuff):
+            self._intake.gate.turn_away(found.reason)
+            await abort(context, found.code, found.text)
+        hello, version = found
+        return hello, version, now
 
-async def _hello(context: Context, data: object) -> Hello:
-    invalid = grpc.StatusCode.INVALID_ARGUMENT
+
+def _read(data: object) -> tuple[Hello, int] | Rebuff:
+    """Return the Hello and the protocol version to speak, or how it is turned away."""
     try:
-        hello = decode_agent_message(data, {}) if isinstance(data, bytes) else None
-    except WireError as error:
-        await abort(context, invalid, str(error))
-    if not isinstance(hello, Hello):
-        await abort(context, invalid, "the first message is Hello")
-    if hello.first_sequence > SEQUENCE_MAX:
-        await abort(context, invalid, f"first sequence {hello.first_sequence}")
-    return hello
+        hello = hello_of(data)
+        return hello, version_with(hello)
+    except GreetingError as error:
+        return Rebuff(error.code, str(error), error.reason)
+
+
+async def _whole(first_write: Awaitable[None]) -> None:
+    """Write the first message of an answer; one who is shown out meanwhile waits for that.
+
+    gRPC cannot end a call whose first message is on its way: the call would hang.
+    """
+    writing = asyncio.ensure_future(first_write)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait({writing}, timeout=FIRST_WRITE_SECONDS)
+        raise

@@ -106,12 +106,39 @@ class AgentRecord:
     newest_sample_unix_nanoseconds: int = 0
 
 
+class Trouble(StrEnum):
+    """What is wrong with a storage that takes nothing: few words, they are labels of a metric."""
+
+    FULL = "full"
+    LOCKED = "locked"
+    READ_ONLY = "read_only"
+    IO = "io"
+    ABSENT = "absent"
+    DAMAGED = "damaged"
+    """It stays so until somebody mends it; every other trouble may pass by itself."""
+    OTHER = "other"
+
+
 class LedgerError(Exception):
     """The storage did not take the entries; none of them was added."""
 
+    def __init__(self, text: str, trouble: Trouble = Trouble.OTHER) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+
+
+class LedgerChangedError(LedgerError):
+    """After a failure the storage holds something else than this process believes.
+
+    What it shows may be wrong, and only a new start reads everything again.
+    """
+
 
 class Ledger(Protocol):
-    """Storage of everything that was ever accepted. Called from one thread at a time."""
+    """Storage of everything that was ever accepted. Called from one thread at a time.
+
+    `sizes_bytes` and `faults` may be called from any.
+    """
 
     def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
         """Return the agent's record, made if it is new; its host name is unique."""
@@ -133,6 +160,15 @@ class Ledger(Protocol):
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """Return the slots to which host energy of an agent was posted: runs, first and last."""
+
+    def probe(self) -> None:
+        """Raise LedgerError unless entries would be taken now; mends what mends by itself."""
+
+    def sizes_bytes(self) -> Mapping[str, int]:
+        """Return how large each part of the storage is, by a short name; no trouble is raised."""
+
+    def faults(self) -> int:
+        """Return how many faults the last check of what is stored has found."""
 
     def close(self) -> None:
         """Finish; nothing is lost if this is never reached."""

@@ -1,7 +1,8 @@
--- Version 1. Everything is added to, nothing is taken away or overwritten but high-water marks.
+-- Version 2. Everything is added to, nothing is taken away or overwritten but high-water marks.
+-- A file of an earlier version becomes this one: sqlite_migrations.py, which a change here needs.
 
 CREATE TABLE schema_version (version INTEGER NOT NULL);
-INSERT INTO schema_version VALUES (1);
+INSERT INTO schema_version VALUES (2);
 
 CREATE TABLE agents (
   key INTEGER PRIMARY KEY,
@@ -10,13 +11,18 @@ CREATE TABLE agents (
   facts TEXT NOT NULL                       -- JSON, as the agent last said it
 );
 
--- The highest sequence of each session whose quantities are in this file.
+-- The highest sequence of each session whose quantities are in this file. The last four columns
+-- are control totals: what must come out when the rows are added up again (`ledger check`).
 CREATE TABLE sessions (
   agent INTEGER NOT NULL REFERENCES agents,
   session TEXT NOT NULL,
   applied INTEGER NOT NULL,
   last_seen_unix_nanoseconds INTEGER NOT NULL DEFAULT 0,
   newest_sample_unix_nanoseconds INTEGER NOT NULL DEFAULT 0,
+  base INTEGER NOT NULL DEFAULT 0,             -- applied when the session began
+  batches INTEGER NOT NULL DEFAULT 0,          -- added since; applied = base + batches + missing
+  usage_control INTEGER NOT NULL DEFAULT 0,    -- all that went to usage, modulo 2^62
+  postings_control INTEGER NOT NULL DEFAULT 0, -- all that went to postings, modulo 2^62
   PRIMARY KEY (agent, session)
 ) WITHOUT ROWID;
 
@@ -78,3 +84,9 @@ CREATE TABLE tallies (
   count INTEGER NOT NULL,
   PRIMARY KEY (agent, name, label)
 ) WITHOUT ROWID;
+
+-- When this file came back from a backup: what agents delivered in between is in no ledger.
+CREATE TABLE restores (
+  restored_unix_nanoseconds INTEGER NOT NULL,
+  newest_sample_unix_nanoseconds INTEGER NOT NULL  -- of the data that came back
+);

@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file: WAL, synchronous FULL, one writer.
+"""The ledger in one SQLite file: one writer, a transaction for what comes together.
 
 Many rows go into one statement as JSON. A statement for each row would hand the interpreter's
 lock back and forth with the event loop, which costs more than the rows.
@@ -7,14 +7,11 @@ lock back and forth with the event loop, which costs more than the rows.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
-from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
@@ -24,100 +21,188 @@ from wattgram_collector.ledger import (
     AgentRecord,
     AgentTotals,
     Entry,
+    LedgerChangedError,
     LedgerError,
     Outcome,
-    Tally,
+    Trouble,
 )
+from wattgram_collector.ledger import sqlite_reading as reading
 from wattgram_collector.ledger import statements as sql
-
-SCHEMA_VERSION: Final = 1
-UNPRICED: Final = 0
-HOST_SUFFIX_LENGTH: Final = 8
+from wattgram_collector.ledger.sqlite_file import (
+    JOURNAL_BYTES_MAX,
+    SqliteFile,
+    failure,
+    sizes_bytes,
+)
+from wattgram_collector.ledger.sqlite_migrations import migrate, require_current
 
 
 class SqliteLedger:
     """See `wattgram_collector.ledger.Ledger`."""
 
-    def __init__(self, path: Path, *, busy_seconds: float = 10) -> None:
-        """Open or create the file; raises LedgerError naming it when that cannot be done."""
-        self._applied: dict[tuple[int, str], int] = {}
-        self._series: dict[tuple[int, Series], int] = {}
-        self._factors: dict[Intensity | None, int] = {None: UNPRICED}
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_seconds: float = 10,
+        refusing: LedgerError | None = None,
+        journal_bytes_max: int = JOURNAL_BYTES_MAX,
+    ) -> None:
+        """Open or create the file; raises LedgerError naming it when that cannot be done.
+
+        With `refusing` it is opened to be read, and says that to whoever would write. Unless it
+        is damage, `probe` then tries to open it for writing.
+        """
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._journal_bytes_max = journal_bytes_max
+        self._refusal = refusing
+        self._faults = 0
+        self._file = self._opened(create=True)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=busy_seconds
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerError(f"{path}: {error}") from error
-        try:
-            self._prepare()
-            self._load()
-        except (ValueError, sqlite3.Error) as error:
-            self._database.close()
-            raise LedgerError(f"{path}: {error}") from error
+            self._applied, self._series, self._factors = reading.load(self._file)
+        except LedgerError as error:
+            self._file.close()
+            raise _about(path, error) from error
+
+    @classmethod
+    def reading(cls, path: Path) -> SqliteLedger:
+        """Open a ledger that may be another process's, to be read only; raises LedgerError."""
+        return cls(path, refusing=LedgerError("opened to be read", Trouble.READ_ONLY))
 
     def close(self) -> None:
-        self._database.close()
+        self._file.close()
+
+    # ── trouble ──────────────────────────────────────────────────────────────────────────
+
+    def probe(self) -> None:
+        """See Ledger. What a failure left in doubt is opened anew and compared."""
+        refusal = self._refusal
+        if refusal is not None and refusal.trouble is Trouble.DAMAGED:
+            raise LedgerError(str(refusal), refusal.trouble)
+        self._file.require_room()
+        if refusal is not None:
+            self._refusal = None
+            try:
+                self._open_anew()
+            except LedgerError:
+                self._refusal = refusal
+                raise
+        with self._transaction():
+            self._file.execute(sql.TOUCH)
+
+    def refuse(self, reason: LedgerError) -> None:
+        """Take nothing any more; for damage that was found while it is in use."""
+        self._refusal = reason
+
+    def note_faults(self, count: int) -> None:
+        self._faults = count
+
+    def faults(self) -> int:
+        """See Ledger."""
+        return self._faults
+
+    def sizes_bytes(self) -> Mapping[str, int]:
+        """See Ledger."""
+        return sizes_bytes(self._path)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or none; raises LedgerError for none."""
+        if self._refusal is not None:
+            raise LedgerError(str(self._refusal), self._refusal.trouble)
+        if self._file.is_doubtful:
+            self._open_anew()
+        with self._file.transaction():
+            yield
+
+    def _opened(self, *, create: bool) -> SqliteFile:
+        file = None
+        try:
+            if self._refusal is not None:
+                file = SqliteFile(self._path, read_only=True)
+                require_current(file)
+            else:
+                file = SqliteFile(
+                    self._path,
+                    busy_seconds=self._busy_seconds,
+                    create=create,
+                    journal_bytes_max=self._journal_bytes_max,
+                )
+                migrate(file)
+        except (LedgerError, OSError) as error:
+            if file is not None:
+                file.close()
+            raise _about(self._path, error) from error
+        return file
+
+    def _open_anew(self) -> None:
+        """Open the file again and read what this process keeps of it.
+
+        Raises LedgerChangedError when a transaction that was said to have failed has not, or the
+        file is another: agents would repeat what is there, and nobody would see it until then.
+        """
+        self._file.is_doubtful = True  # until all of this is done
+        file = self._opened(create=False)
+        try:
+            applied, series, factors = reading.load(file)
+        except LedgerError as error:
+            file.close()
+            raise _about(self._path, error) from error
+        if applied != self._applied:
+            file.close()
+            raise LedgerChangedError(f"{self._path}: is not what it was before it failed")
+        self._file.close()
+        self._file, self._series, self._factors = file, series, factors
 
     # ── agents ───────────────────────────────────────────────────────────────────────────
 
     def enrol(self, agent_id: str, facts: HostFacts) -> AgentRecord:
         """See Ledger. A host name that another agent has gets a piece of the id appended."""
         text = json.dumps(asdict(facts), sort_keys=True)
-        try:
-            known = self._all("SELECT key, host FROM agents WHERE agent_id = ?", agent_id)
+        with self._transaction():
+            known = self._file.all(
+                "SELECT key, host, facts FROM agents WHERE agent_id = ?", agent_id
+            )
             if known:
-                ((key, host),) = known
-                self._database.execute("UPDATE agents SET facts = ? WHERE key = ?", (text, key))
+                ((key, host, said),) = known
+                if said != text:
+                    self._file.execute("UPDATE agents SET facts = ? WHERE key = ?", text, key)
             else:
-                host = next(name for name in _names(facts.host, agent_id) if self._is_free(name))
-                key = self._database.execute(
+                host = next(
+                    name for name in sql.host_names(facts.host, agent_id) if self._is_free(name)
+                )
+                key = self._file.execute(
                     "INSERT INTO agents (agent_id, host, facts) VALUES (?, ?, ?)",
-                    (agent_id, host, text),
-                ).lastrowid
-        except sqlite3.Error as error:
-            raise LedgerError(str(error)) from error
+                    agent_id, host, text,
+                )  # fmt: skip
         return AgentRecord(key=int(key), agent_id=agent_id, host=host, facts=facts)
 
     def _is_free(self, host: str) -> bool:
-        return not self._all("SELECT 1 FROM agents WHERE host = ?", host)
+        return not self._file.all("SELECT 1 FROM agents WHERE host = ?", host)
 
     def open_session(self, agent_key: int, session: str, first_sequence: int) -> int:
-        """See Ledger."""
+        """See Ledger. What a restored ledger does not know of may have been lost with it.
+
+        There a session begins at its first sequence ever, and what does not come is missing.
+        """
         known = self._applied.get((agent_key, session))
         if known is not None:
             return known
         applied = max(0, first_sequence - 1)
-        try:
-            self._database.execute(
-                "INSERT INTO sessions (agent, session, applied) VALUES (?, ?, ?)",
-                (agent_key, session, applied),
-            )
-        except sqlite3.Error as error:
-            raise LedgerError(str(error)) from error
+        with self._transaction():
+            if self._file.all("SELECT 1 FROM restores LIMIT 1"):
+                applied = 0
+            self._file.execute(
+                "INSERT INTO sessions (agent, session, applied, base) VALUES (?, ?, ?, ?)",
+                agent_key, session, applied, applied,
+            )  # fmt: skip
         self._applied[agent_key, session] = applied
         return applied
 
     def agents(self) -> list[AgentRecord]:
         """See Ledger."""
-        rows = self._all(
-            "SELECT a.key, a.agent_id, a.host, a.facts,"
-            " coalesce(max(s.last_seen_unix_nanoseconds), 0),"
-            " coalesce(max(s.newest_sample_unix_nanoseconds), 0)"
-            " FROM agents a LEFT JOIN sessions s ON s.agent = a.key GROUP BY a.key"
-        )
-        return [
-            AgentRecord(
-                key=key,
-                agent_id=agent_id,
-                host=host,
-                facts=HostFacts(**json.loads(facts)),
-                last_seen_unix_nanoseconds=seen,
-                newest_sample_unix_nanoseconds=newest,
-            )
-            for key, agent_id, host, facts, seen, newest in rows
-        ]
+        return reading.agents(self._file)
 
     # ── entries ──────────────────────────────────────────────────────────────────────────
 
@@ -129,22 +214,15 @@ class SqliteLedger:
             with self._transaction():
                 for one in new:
                     values = (getattr(one, column) for column in sql.SERIES_COLUMNS)
-                    key = self._database.execute(sql.INSERT_SERIES, (agent_key, *values)).lastrowid
-                    found[agent_key, one] = int(key or 0)
+                    found[agent_key, one] = self._file.execute(
+                        sql.INSERT_SERIES, agent_key, *values
+                    )
             self._series.update(found)
         return tuple(self._series[agent_key, one] for one in series)
 
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See Ledger."""
-        applied: dict[tuple[int, str], int] = {}
-        outcomes = []
-        for entry in entries:
-            session = (entry.agent_key, entry.session)
-            known = applied.get(session, self._applied.get(session, 0))
-            is_new = entry.sequence > known
-            outcomes.append(Outcome(entry, is_new, entry.sequence - known - 1 if is_new else 0))
-            if is_new:
-                applied[session] = entry.sequence
+        outcomes, applied = sql.outcomes(entries, self._applied)
         news = [outcome for outcome in outcomes if outcome.is_new]
         if news:
             self._write(news, applied)
@@ -152,113 +230,41 @@ class SqliteLedger:
         return outcomes
 
     def _write(self, news: Sequence[Outcome], applied: Mapping[tuple[int, str], int]) -> None:
-        new_factors: dict[Intensity | None, int] = {}
+        new_factors: reading.FactorKeys = {}
         with self._transaction():
-            usage, postings, tallies = self._rows(news, new_factors)
+            usage, postings, tallies = sql.added_rows(
+                news, lambda factor: self._factor_key(factor, new_factors)
+            )
             self._add(sql.ADD_USAGE, usage)
             self._add(sql.ADD_POSTINGS, postings)
             self._add(sql.ADD_TALLIES, tallies)
             self._add(sql.MOVE_SESSIONS, sql.session_rows(news, applied))
         self._factors.update(new_factors)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it or none; raises LedgerError for none."""
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            yield
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise LedgerError(str(error)) from error
-
-    def _rows(
-        self, news: Sequence[Outcome], new_factors: dict[Intensity | None, int]
-    ) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
-        """Add up what the entries say of the same row, so that each row is written once."""
-        usage: dict[tuple[int, int], int] = {}
-        postings: dict[tuple[int, str, int, int], int] = {}
-        tallies: dict[tuple[int, str, str], int] = {}
-        for entry, _, missing in news:
-            agent = entry.agent_key
-            for row, quantity in entry.usage.items():
-                usage[row] = usage.get(row, 0) + quantity
-            for (account, slot, factor), quantity in entry.postings.items():
-                posting = (agent, account.value, slot, self._factor_key(factor, new_factors))
-                postings[posting] = postings.get(posting, 0) + quantity
-            for (name, label), count in entry.tallies.items():
-                tally = (agent, name.value, label)
-                tallies[tally] = tallies.get(tally, 0) + count
-            if missing:
-                tally = (agent, Tally.MISSING_BATCHES.value, "")
-                tallies[tally] = tallies.get(tally, 0) + missing
-        return sql.rows_of(usage), sql.rows_of(postings), sql.rows_of(tallies)
-
     def _add(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            self._database.execute(statement, (json.dumps(rows),))
+            self._file.execute(statement, json.dumps(rows))
 
     def _factor_key(self, factor: Intensity | None, new: dict[Intensity | None, int]) -> int:
         key = self._factors.get(factor)
         key = new.get(factor) if key is None else key
         if key is None and factor is not None:
-            key = self._database.execute(sql.INSERT_FACTOR, astuple(factor)).lastrowid
-            new[factor] = int(key or 0)
+            key = new[factor] = self._file.execute(sql.INSERT_FACTOR, *astuple(factor))
         return int(key or 0)
 
     # ── reading back ─────────────────────────────────────────────────────────────────────
 
     def totals(self) -> dict[int, AgentTotals]:
         """See Ledger."""
-        totals = {key: AgentTotals() for (key,) in self._all("SELECT key FROM agents")}
-        factor_of = {key: factor for factor, key in self._factors.items()}
-        series_of = {key: pair for pair, key in self._series.items()}
-        for key, *halves in self._all(sql.SUM_USAGE):
-            agent, series = series_of[key]
-            totals[agent].series[key] = series
-            totals[agent].usage[key] = sql.whole(*halves)
-        for agent, account, factor, *halves in self._all(sql.SUM_POSTINGS):
-            totals[agent].postings[Account(account), factor_of[factor]] = sql.whole(*halves)
-        for agent, name, label, count in self._all(
-            "SELECT agent, name, label, count FROM tallies"
-        ):
-            totals[agent].tallies[Tally(name), label] = count
-        return totals
+        return reading.totals(self._file, self._series, self._factors)
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """See Ledger."""
-        return self._all(sql.COUNTED_SLOTS, agent_key, Account.HOST.value)
-
-    def _all(self, query: str, *parameters: Any) -> list[Any]:
-        return self._database.execute(query, parameters).fetchall()
-
-    def _prepare(self) -> None:
-        database = self._database
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'"):
-            schema = resources.files(__package__) / "schema.sql"
-            database.executescript(f"BEGIN; {schema.read_text(encoding='utf-8')} COMMIT;")
-        ((version,),) = self._all("SELECT version FROM schema_version")
-        if version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(
-                f"schema version {version}, this program writes version {SCHEMA_VERSION}"
-            )
-
-    def _load(self) -> None:
-        for agent, session, applied in self._all("SELECT agent, session, applied FROM sessions"):
-            self._applied[agent, session] = applied
-        for key, agent, *values in self._all(sql.SELECT_SERIES):
-            self._series[agent, sql.series_of(values)] = key
-        for key, *values in self._all(sql.SELECT_FACTORS):
-            self._factors[sql.factor_of(values)] = key
+        return self._file.all(sql.COUNTED_SLOTS, agent_key, Account.HOST.value)
 
 
-def _names(host: str, agent_id: str) -> Iterator[str]:
-    """Yield the host's own name, then ever longer ones until one is free."""
-    yield host
-    yield f"{host}-{agent_id[:HOST_SUFFIX_LENGTH]}"
-    yield f"{host}-{agent_id}"
-    yield from (f"{host}-{agent_id}-{number}" for number in itertools.count(1))
+def _about(path: Path, error: LedgerError | OSError) -> LedgerError:
+    """Return an error of the same kind that names the file."""
+    if isinstance(error, OSError):
+        return failure(error)
+    return type(error)(f"{path}: {error}", error.trouble)

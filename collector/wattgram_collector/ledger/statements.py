@@ -6,15 +6,19 @@ float, and every sum after it inexact; an error would be one that no later commi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
 from wattgram_collector.intensity import Intensity, Tier
-from wattgram_collector.ledger import Outcome
+from wattgram_collector.ledger import Entry, Outcome, Tally
 
+HOST_SUFFIX_LENGTH: Final = 8
 INTEGER_MAX: Final = (1 << 63) - 1
+CONTROL_MASK: Final = (1 << 62) - 1
+"""Control totals are kept modulo 2^62: the sum of two still is an integer to SQLite."""
 
 FACTOR_COLUMNS: Final = tuple(field.name for field in fields(Intensity))
 SERIES_COLUMNS: Final = tuple(field.name for field in fields(Series) if field.init)
@@ -50,14 +54,21 @@ ON CONFLICT DO UPDATE SET
 """
 MOVE_SESSIONS: Final = """
 INSERT INTO sessions (agent, session, applied, last_seen_unix_nanoseconds,
-                      newest_sample_unix_nanoseconds)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
+                      newest_sample_unix_nanoseconds, batches, usage_control, postings_control)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+       value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
 ON CONFLICT DO UPDATE SET
+  batches = batches + excluded.batches,
+  usage_control = (usage_control + excluded.usage_control) & 4611686018427387903,
+  postings_control = (postings_control + excluded.postings_control) & 4611686018427387903,
   applied = excluded.applied,
   last_seen_unix_nanoseconds = excluded.last_seen_unix_nanoseconds,
   newest_sample_unix_nanoseconds =
     max(newest_sample_unix_nanoseconds, excluded.newest_sample_unix_nanoseconds)
 """
+
+# Writes a page and changes nothing: a row that stays as it is would not be written.
+TOUCH: Final = "PRAGMA user_version = 0"
 
 # In two halves: years of a large host are more than sum() can hold.
 SUM_USAGE: Final = """
@@ -86,18 +97,58 @@ def rows_of(sums: Mapping[Any, int]) -> list[list[Any]]:
     return [[*key, min(quantity, INTEGER_MAX)] for key, quantity in sums.items()]
 
 
+def outcomes(
+    entries: Iterable[Entry], applied: Mapping[tuple[int, str], int]
+) -> tuple[list[Outcome], dict[tuple[int, str], int]]:
+    """Return what becomes of each entry, in order, and the sequences that move by it."""
+    moved: dict[tuple[int, str], int] = {}
+    found = []
+    for entry in entries:
+        session = (entry.agent_key, entry.session)
+        known = moved.get(session, applied.get(session, 0))
+        is_new = entry.sequence > known
+        found.append(Outcome(entry, is_new, entry.sequence - known - 1 if is_new else 0))
+        if is_new:
+            moved[session] = entry.sequence
+    return found, moved
+
+
+def added_rows(
+    news: Iterable[Outcome], factor_key: Callable[[Intensity | None], int]
+) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
+    """Return usage, postings and tallies, added up so that each row is written once."""
+    usage: dict[tuple[int, int], int] = {}
+    postings: dict[tuple[int, str, int, int], int] = {}
+    tallies: dict[tuple[int, str, str], int] = {}
+    for entry, _, missing in news:
+        agent = entry.agent_key
+        for row, quantity in entry.usage.items():
+            usage[row] = usage.get(row, 0) + quantity
+        for (account, slot, factor), quantity in entry.postings.items():
+            posting = (agent, account.value, slot, factor_key(factor))
+            postings[posting] = postings.get(posting, 0) + quantity
+        for (name, label), count in entry.tallies.items():
+            tally = (agent, name.value, label)
+            tallies[tally] = tallies.get(tally, 0) + count
+        if missing:
+            tally = (agent, Tally.MISSING_BATCHES.value, "")
+            tallies[tally] = tallies.get(tally, 0) + missing
+    return rows_of(usage), rows_of(postings), rows_of(tallies)
+
+
 def session_rows(
     news: Iterable[Outcome], applied: Mapping[tuple[int, str], int]
 ) -> list[list[Any]]:
-    seen: dict[tuple[int, str], tuple[int, int]] = {}
+    """Return what to move in each session: its marks, and its control totals by how much."""
+    seen: dict[tuple[int, str], list[int]] = {}
     for entry, _, _ in news:
-        key = (entry.agent_key, entry.session)
-        received, newest = seen.get(key, (0, 0))
-        seen[key] = (
-            max(received, entry.received_unix_nanoseconds),
-            max(newest, entry.newest_sample_unix_nanoseconds),
-        )
-    return [[*key, applied[key], *times] for key, times in seen.items()]
+        row = seen.setdefault((entry.agent_key, entry.session), [0, 0, 0, 0, 0])
+        row[0] = max(row[0], entry.received_unix_nanoseconds)
+        row[1] = max(row[1], entry.newest_sample_unix_nanoseconds)
+        row[2] += 1
+        row[3] = (row[3] + sum(entry.usage.values())) & CONTROL_MASK
+        row[4] = (row[4] + sum(entry.postings.values())) & CONTROL_MASK
+    return [[*key, applied[key], *row] for key, row in seen.items()]
 
 
 def series_of(values: Sequence[Any]) -> Series:
@@ -117,3 +168,11 @@ def factor_of(values: Sequence[Any]) -> Intensity:
     found = dict(zip(FACTOR_COLUMNS, values, strict=True))
     found["tier"] = Tier(found["tier"])
     return Intensity(**found)
+
+
+def host_names(host: str, agent_id: str) -> Iterator[str]:
+    """Yield the host's own name, then ever longer ones until one is free."""
+    yield host
+    yield f"{host}-{agent_id[:HOST_SUFFIX_LENGTH]}"
+    yield f"{host}-{agent_id}"
+    yield from (f"{host}-{agent_id}-{number}" for number in itertools.count(1))

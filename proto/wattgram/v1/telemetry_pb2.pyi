@@ -191,6 +191,7 @@ class Hello(_message.Message):
     BATCH_INTERVAL_NANOSECONDS_FIELD_NUMBER: _builtins.int
     CONFIG_DIGEST_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    OLDEST_PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     agent_id: _builtins.str
     """bound to the credential where there is one"""
@@ -205,6 +206,8 @@ class Hello(_message.Message):
     boottime_nanoseconds: _builtins.int
     batch_interval_nanoseconds: _builtins.int
     config_digest: _builtins.str
+    oldest_protocol_version: _builtins.int
+    """Oldest version that the agent can speak, protocol_version being the newest; 0: only that one."""
     @_builtins.property
     def facts(self) -> Global___HostFacts: ...
     def __init__(
@@ -221,10 +224,11 @@ class Hello(_message.Message):
         batch_interval_nanoseconds: _builtins.int = ...,
         config_digest: _builtins.str = ...,
         facts: Global___HostFacts | None = ...,
+        oldest_protocol_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_version", b"agent_version", "batch_interval_nanoseconds", b"batch_interval_nanoseconds", "boot_id", b"boot_id", "boottime_nanoseconds", b"boottime_nanoseconds", "config_digest", b"config_digest", "facts", b"facts", "first_sequence", b"first_sequence", "protocol_version", b"protocol_version", "session", b"session", "wall_unix_nanoseconds", b"wall_unix_nanoseconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_version", b"agent_version", "batch_interval_nanoseconds", b"batch_interval_nanoseconds", "boot_id", b"boot_id", "boottime_nanoseconds", b"boottime_nanoseconds", "config_digest", b"config_digest", "facts", b"facts", "first_sequence", b"first_sequence", "oldest_protocol_version", b"oldest_protocol_version", "protocol_version", b"protocol_version", "session", b"session", "wall_unix_nanoseconds", b"wall_unix_nanoseconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -276,12 +280,21 @@ class Welcome(_message.Message):
     WALL_UNIX_NANOSECONDS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
+    APPLIED_STARTS_UNIX_NANOSECONDS_FIELD_NUMBER: _builtins.int
     applied_sequence: _builtins.int
     """highest sequence of this session that is in the ledger"""
     wall_unix_nanoseconds: _builtins.int
     protocol_version: _builtins.int
+    """the newest that both sides speak"""
     @_builtins.property
     def limits(self) -> Global___Limits: ...
+    @_builtins.property
+    def applied_starts_unix_nanoseconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Batch.start_unix_nanoseconds of the applied sequences that the agent still holds, newest
+        first, from applied_sequence down; 0: not known. A batch that the agent holds under such a
+        sequence and that began at another time is not in the ledger: somebody else uses this session.
+        """
+
     def __init__(
         self,
         *,
@@ -289,10 +302,11 @@ class Welcome(_message.Message):
         wall_unix_nanoseconds: _builtins.int = ...,
         limits: Global___Limits | None = ...,
         protocol_version: _builtins.int = ...,
+        applied_starts_unix_nanoseconds: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "limits", b"limits", "protocol_version", b"protocol_version", "wall_unix_nanoseconds", b"wall_unix_nanoseconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "applied_starts_unix_nanoseconds", b"applied_starts_unix_nanoseconds", "limits", b"limits", "protocol_version", b"protocol_version", "wall_unix_nanoseconds", b"wall_unix_nanoseconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,20 +569,27 @@ class AgentStatus(_message.Message):
     CPU_MICROSECONDS_FIELD_NUMBER: _builtins.int
     RESIDENT_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     SPOOLED_BATCHES_FIELD_NUMBER: _builtins.int
+    SENT_WALL_UNIX_NANOSECONDS_FIELD_NUMBER: _builtins.int
+    SENT_BOOTTIME_NANOSECONDS_FIELD_NUMBER: _builtins.int
     cpu_microseconds: _builtins.int
     """of the agent's process, since it started"""
     resident_memory_bytes: _builtins.int
     spooled_batches: _builtins.int
+    sent_wall_unix_nanoseconds: _builtins.int
+    """What the agent's clocks showed when it sent the batch, not when it closed it; 0: not said."""
+    sent_boottime_nanoseconds: _builtins.int
     def __init__(
         self,
         *,
         cpu_microseconds: _builtins.int = ...,
         resident_memory_bytes: _builtins.int = ...,
         spooled_batches: _builtins.int = ...,
+        sent_wall_unix_nanoseconds: _builtins.int = ...,
+        sent_boottime_nanoseconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_microseconds", b"cpu_microseconds", "resident_memory_bytes", b"resident_memory_bytes", "spooled_batches", b"spooled_batches"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_microseconds", b"cpu_microseconds", "resident_memory_bytes", b"resident_memory_bytes", "sent_boottime_nanoseconds", b"sent_boottime_nanoseconds", "sent_wall_unix_nanoseconds", b"sent_wall_unix_nanoseconds", "spooled_batches", b"spooled_batches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -610,18 +631,77 @@ class Refusal(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    NEEDS_NEW_SESSION_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     reason: _builtins.str
+    needs_new_session: _builtins.bool
+    """Somebody else uses this session. The batch is not in the ledger and is good: the agent keeps
+    it, gives itself a new session and delivers it there.
+    """
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         reason: _builtins.str = ...,
+        needs_new_session: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["needs_new_session", b"needs_new_session", "reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refusal: _TypeAlias = Refusal  # noqa: Y015
+
+@_typing.final
+class RenewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_REQUEST_FIELD_NUMBER: _builtins.int
+    certificate_request: _builtins.bytes
+    """PKCS #10, DER; only its public key and its signature count"""
+    def __init__(
+        self,
+        *,
+        certificate_request: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_request", b"certificate_request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewRequest: _TypeAlias = RenewRequest  # noqa: Y015
+
+@_typing.final
+class RenewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    ISSUED_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
+    EXPIRES_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
+    agent_id: _builtins.str
+    certificate: _builtins.bytes
+    """PEM"""
+    authority: _builtins.bytes
+    """PEM: what vouches for the collector from now on"""
+    issued_unix_seconds: _builtins.int
+    expires_unix_seconds: _builtins.int
+    def __init__(
+        self,
+        *,
+        agent_id: _builtins.str = ...,
+        certificate: _builtins.bytes = ...,
+        authority: _builtins.bytes = ...,
+        issued_unix_seconds: _builtins.int = ...,
+        expires_unix_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "authority", b"authority", "certificate", b"certificate", "expires_unix_seconds", b"expires_unix_seconds", "issued_unix_seconds", b"issued_unix_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewResponse: _TypeAlias = RenewResponse  # noqa: Y015

@@ -1,0 +1,121 @@
+"""What spool and collector agree on when they meet: what is in the ledger, under which name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from wattgram.readings import Batch, SeriesTable
+from wattgram.wire import encode_batch
+from wattgram_agent import sessions
+from wattgram_agent.entries import Entry
+from wattgram_agent.recovery import Recovered
+from wattgram_agent.shelf import Shelf
+from wattgram_agent.store import Store
+from wattgram_agent.welcome import StaleRegisters, not_in_ledger
+
+LOG: Final = logging.getLogger("wattgram.spool")
+
+
+class Agreement:
+    """Of one run of the agent, called by one thread at a time."""
+
+    def __init__(self, store: Store, shelf: Shelf, found: Recovered) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._holes, self._tail = found.holes, found.tail
+        self._went_on_in_boot = found.checkpoint.boot_id if found.checkpoint else None
+        self._first_own_sequence = found.next_sequence
+        self._is_first = True
+        self._cuts: dict[int, bytes] = {}
+        """Batches on disk of which a part was delivered before, and what goes on of them."""
+        self.stale: StaleRegisters | None = None
+        """Set when the registers that this run went on from are older than what was delivered."""
+
+    def cut(self, batch: Batch, table: SeriesTable) -> Batch:
+        """Return a batch of this run without what was delivered before it began."""
+        return self.stale.cut(batch, table) if self.stale is not None else batch
+
+    def find(self, applied_sequence: int, starts: Sequence[int], boot_id: str) -> bool:
+        """See `Spool.continue_after`."""
+        is_first = self._is_first
+        own_from = self._first_own_sequence if is_first else self._store.next_sequence
+        is_behind = applied_sequence >= own_from
+        went_on = is_first and self._went_on_in_boot is not None
+        absent = not_in_ledger(
+            self._store.waiting,
+            applied_sequence,
+            starts,
+            never_sent_from=own_from,
+            certainly_not=own_from if went_on else 0,
+        )
+        if is_first and absent and absent[0].sequence < own_from:
+            # An earlier run's, which never agreed: the same holds of its first interval.
+            self._cut(absent[0], StaleRegisters(self._boot_of(absent[0])))
+        elif went_on and is_behind and self._went_on_in_boot is not None:
+            self._cut_own(self._went_on_in_boot)
+        if is_first:
+            self._settle(applied_sequence, boot_id, is_behind=is_behind)
+        self._store.arrived(applied_sequence, {entry.sequence for entry in absent})
+        if is_behind or absent:
+            self.begin_session()  # should it fail, all of this is done again
+            return True
+        self._is_first = False
+        return False
+
+    def begin_session(self) -> None:
+        """See `Spool.begin_session`."""
+        self._store.losses.floor = self._store.first_sequence
+        session = sessions.new_session()
+        on_disk = [entry for entry in self._store.waiting if entry.message is None]
+        try:
+            self._shelf.move(
+                on_disk, session, self._cuts, self._store.waiting.tables, self._store.losses
+            )
+        except OSError:
+            if on_disk:
+                raise
+            self._shelf.session = session
+        self._cuts = {}
+        # Nothing was ever sent under this name.
+        self._is_first, self._went_on_in_boot = True, None
+        self._first_own_sequence = self._store.first_sequence
+        LOG.warning("session_new batches=%d", len(self._store.waiting))
+
+    def _settle(self, applied_sequence: int, boot_id: str, *, is_behind: bool) -> None:
+        """Tell what rotted and never arrived; what arrived before it rotted is not lost."""
+        losses = self._store.losses
+        for hole in self._holes:
+            if loss := hole.as_loss(applied_sequence):
+                losses.add(loss)
+        is_remembered = is_behind or self._went_on_in_boot == boot_id
+        if self._tail is not None and not is_remembered:
+            losses.add(self._tail)
+        self._holes, self._tail = [], None
+        self._store.oldest_hole = None
+        waiting = {entry.sequence for entry in self._store.waiting}
+        losses.owe_again([n for n in losses.told if n > applied_sequence and n not in waiting])
+        losses.settled = max(losses.settled, self._first_own_sequence - 1)
+        if losses.owed:
+            self._store.save_state()
+
+    def _cut_own(self, boot_id: str) -> None:
+        """Cut from what this run has measured, and will, what was delivered before it."""
+        self.stale = StaleRegisters(boot_id)
+        for entry in self._store.waiting:
+            if entry.sequence >= self._first_own_sequence:
+                self._cut(entry, self.stale)
+
+    def _cut(self, entry: Entry, stale: StaleRegisters) -> None:
+        table = self._store.waiting.tables[entry.table_number]
+        batch = self._store.decode(entry)
+        if batch is None or (cut := stale.cut(batch, table)) is batch:
+            return
+        if entry.message is None:
+            self._cuts[entry.sequence] = encode_batch(cut)
+        else:
+            entry.message = encode_batch(cut)
+
+    def _boot_of(self, entry: Entry) -> str:
+        return self._store.waiting.tables[entry.table_number].boot_id

@@ -1,0 +1,202 @@
+"""How a spool lies on disk: which records, in which segment, and what may be removed.
+
+Every segment begins with the state of the spool and the tables that its batches refer to, so
+that it can be read alone. A table is written twice, and again now and then: a damaged one costs
+no batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from wattgram.readings import SeriesTable
+from wattgram.wire import encode_series
+from wattgram_agent import checkpoints, sessions
+from wattgram_agent.checkpoints import Stored
+from wattgram_agent.entries import Entry
+from wattgram_agent.frames import BATCH, STATE, TABLE, Record, frame, parse
+from wattgram_agent.losses import Losses
+from wattgram_agent.segments import Segments
+
+# Where the third copy of a table follows, in another block of the medium, and each after that.
+COPY_BYTES: Final = (4 * 1024, 64 * 1024)
+READS_MAX: Final = 3
+_RECORD_BYTES: Final = 64  # what a record is longer than its message, and some more
+_STATE_BYTES: Final = 512  # what a state takes that tells a loss or two more than the last
+
+
+class Shelf:
+    """Entries and states into segments, and back."""
+
+    def __init__(self, segments: Segments, session: str) -> None:
+        self.session = session
+        self.checkpoint_segment = 0
+        """It holds the newest registers and number, and stays."""
+        self._segments = segments
+        self._used: Counter[int] = Counter()
+        self._copies: dict[int, tuple[int, int]] = {}
+        """By table: copies in the newest segment, and where the last of them is."""
+        self._state_bytes = 0
+        self._is_head_due = True
+
+    def keep(self, entries: Iterable[Entry], checkpoint_segment: int) -> None:
+        """Take over what an earlier run left."""
+        self._used.update(entry.segment for entry in entries)
+        self.checkpoint_segment = checkpoint_segment
+
+    def put(self, entry: Entry, table: SeriesTable, losses: Losses, *, with_state: bool) -> None:
+        """Write a batch that is in memory; raises OSError: it still is."""
+        message = entry.message or b""
+        self._begin_file_if_due()
+        data = b""
+        if with_state or self._is_head_due:
+            data += self._state(losses)
+        data += self._table(entry, table, len(data))
+        record = frame(
+            Record(
+                BATCH,
+                entry.sequence,
+                entry.table_number,
+                entry.start_unix_nanoseconds,
+                entry.end_unix_nanoseconds,
+                message,
+                checkpoints.join(
+                    Stored(entry.checkpoint, losses.floor, checkpoints.tag_of(self.session))
+                ),
+            )
+        )
+        offset = self._segments.write(data + record) + len(data)
+        self._is_head_due = False
+        entry.segment, entry.offset, entry.length = self._segments.newest, offset, len(record)
+        entry.message, entry.checkpoint = None, b""
+        self._used[entry.segment] += 1
+        self.checkpoint_segment = entry.segment
+
+    def put_state(self, losses: Losses) -> None:
+        """Write how the spool stands, twice: until the next batch nothing else tells what it owes.
+
+        Raises OSError.
+        """
+        self._begin_file_if_due()
+        self._segments.write(2 * self._state(losses))
+        self._is_head_due = False
+
+    def move(
+        self,
+        entries: Iterable[Entry],
+        session: str,
+        messages: Mapping[int, bytes],
+        tables: Mapping[int, SeriesTable],
+        losses: Losses,
+    ) -> None:
+        """Go on in another session with these entries; raises OSError: then nothing has changed.
+
+        What is on disk is copied, for a record is of one session; `messages` are put in place of
+        some of them. The small file is written last, and is the word.
+        """
+        before, self.session = self.session, session
+        copies: list[tuple[Entry, Entry]] = []
+        try:
+            self._is_head_due = True
+            for entry in entries:
+                if record := self.record(entry):
+                    message = messages.get(entry.sequence, record.message)
+                    registers = checkpoints.split(record.checkpoint).registers
+                    copy = replace(entry, message=message, checkpoint=registers)
+                    self.put(copy, tables[entry.table_number], losses, with_state=False)
+                    copies.append((entry, copy))
+            self.put_state(losses)
+            self.put_session()
+        except OSError:
+            # The file may be in place all the same, and only not known to outlive a power cut.
+            if sessions.read_session(self._segments.directory).name != session:
+                self.session = before
+                self._is_head_due = True
+                for _, copy in copies:
+                    self.release(copy)
+                raise
+        for entry, copy in copies:
+            self.release(entry)
+            entry.segment, entry.offset, entry.length = copy.segment, copy.offset, copy.length
+
+    def put_session(self) -> None:
+        """Write the session where the next start looks for it; raises OSError."""
+        self._segments.replace(sessions.FILE_NAME, sessions.as_text(self.session))
+
+    def record(self, entry: Entry) -> Record | None:
+        """Return what is on disk; None when it is there no more.
+
+        Raises OSError where another try may help.
+        """
+        try:
+            data = self._segments.read(entry.segment, entry.offset, entry.length)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            entry.failed_reads += 1
+            if entry.failed_reads < READS_MAX:
+                raise
+            return None
+        found = parse(data)
+        return found[0] if found and found[0].sequence == entry.sequence else None
+
+    def release(self, entry: Entry) -> None:
+        """Note that an entry no longer waits."""
+        if entry.message is None:
+            self._used[entry.segment] -= 1
+            if not self._used[entry.segment]:
+                del self._used[entry.segment]
+
+    def tidy(self) -> None:
+        """Remove the segments that hold nothing that waits."""
+        self._segments.remove_before(min([*self._used, self.checkpoint_segment]))
+
+    def to_drop(self, message_bytes: int, table: SeriesTable, max_bytes: int) -> int:
+        """Return up to which segment all must go to make room for a batch; 0: there is room."""
+        due = message_bytes + 2 * len(encode_series(table)) + 4 * _RECORD_BYTES
+        due += self._state_bytes + _STATE_BYTES
+        excess = self._segments.total_bytes + due - max_bytes
+        through = 0
+        for number, length in self._segments.sizes():
+            if excess <= 0 or number >= min(self._segments.newest, self.checkpoint_segment):
+                break
+            excess -= length
+            through = number
+        return through
+
+    def close(self) -> None:
+        self._segments.close()
+
+    def _begin_file_if_due(self) -> None:
+        if not self._segments.is_new_file_due():
+            return
+        self._segments.begin_file()
+        self._is_head_due = True
+        self._copies = {}
+        if not os.path.exists(self._segments.directory / sessions.FILE_NAME):
+            with contextlib.suppress(OSError):  # the state says it too
+                self.put_session()
+
+    def _state(self, losses: Losses) -> bytes:
+        state = frame(Record(STATE, 0, 0, 0, 0, losses.encode(self.session)))
+        self._state_bytes = len(state)
+        return state
+
+    def _table(self, entry: Entry, table: SeriesTable, before: int) -> bytes:
+        """Return as many copies of the table as are due before the batch."""
+        start = entry.start_unix_nanoseconds
+        one = frame(Record(TABLE, 0, table.number, start, start, encode_series(table)))
+        at = self._segments.size + before
+        count, last = self._copies.get(table.number, (0, 0))
+        if not count:
+            self._copies[table.number] = (2, at)
+            return one + one
+        if at - last < COPY_BYTES[min(count - 2, len(COPY_BYTES) - 1)]:
+            return b""
+        self._copies[table.number] = (count + 1, at)
+        return one

@@ -1,0 +1,111 @@
+"""`wattgram-collector ledger check | backup | restore`: words to work, and what to say of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from wattgram.lock import only_one
+from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_collector.config import CollectorConfig
+from wattgram_collector.ledger.sqlite_check import Report, check
+from wattgram_collector.ledger.sqlite_restore import backup, restore
+
+FILE_NAME: Final = "ledger.sqlite"
+
+
+def ledger_path(config: CollectorConfig) -> Path:
+    return config.state_directory / FILE_NAME
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands to the parser."""
+    about = "Check, back up or restore the ledger."
+    ledger = commands.add_parser("ledger", help=about, description=about)
+    actions = ledger.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, function: Any, help_text: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = actions.add_parser(
+            name, parents=[common], help=help_text, description=help_text
+        )
+        added.set_defaults(command=function)
+        return added
+
+    checked = action("check", _check, "Say whether a ledger is sound; changes nothing.")
+    checked.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a backup; without it the ledger"
+    )
+    checked.add_argument("--json", action="store_true", help="as JSON")
+    backed = action("backup", _backup, "Copy the ledger, while it is in use, into one file.")
+    backed.add_argument("file", type=Path, metavar="FILE")
+    backed.add_argument("--force", action="store_true", help="overwrite FILE")
+    restored = action("restore", _restore, "Put a backup in the ledger's place; it is kept aside.")
+    restored.add_argument("file", type=Path, metavar="FILE")
+
+
+def _check(config: CollectorConfig, options: argparse.Namespace) -> int:
+    report = check(options.file or ledger_path(config), full=True)
+    if options.json:
+        _say(json.dumps(as_json(report)))
+    else:
+        _say(f"{_about(report)}, checked in {report.seconds:.1f} s: {_verdict(report)}")
+    return 0 if report.is_sound else 1
+
+
+def _backup(config: CollectorConfig, options: argparse.Namespace) -> int:
+    report = backup(ledger_path(config), options.file, force=options.force)
+    _say(f"{options.file}: {_about(report)}: {_verdict(report)}")
+    return 0 if report.is_sound else 1
+
+
+def _restore(config: CollectorConfig, options: argparse.Namespace) -> int:
+    with only_one(config.state_directory):
+        report, kept = restore(ledger_path(config), options.file)
+    _say(f"restored {options.file}: {_about(report)}: {_verdict(report)}")
+    if kept is not None:
+        _say(f"the former ledger is kept as {kept}")
+    _say("what agents delivered since is not in it: it will be counted as missing batches")
+    return 0
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return a report as `check --json` prints it."""
+    return {
+        "path": str(report.path),
+        "sound": report.is_sound,
+        "schema_version": report.schema_version,
+        "size_bytes": report.size_bytes,
+        "agents": report.agents,
+        "newest_sample_unix_nanoseconds": report.newest_sample_unix_nanoseconds or None,
+        "seconds": round(report.seconds, 3),
+        "findings": [
+            {"kind": one.kind, "detail": one.detail, "damage": one.is_damage}
+            for one in report.findings
+        ],
+    }
+
+
+def _verdict(report: Report) -> str:
+    """Return one word, or a line for each fault."""
+    faults = "".join(f"\n  {finding}" for finding in report.findings)
+    return f"{len(report.findings)} faults{faults}" if faults else "sound"
+
+
+def _about(report: Report) -> str:
+    newest = report.newest_sample_unix_nanoseconds
+    when = "nothing yet"
+    if newest:
+        local = time.localtime(newest / NANOSECONDS_PER_SECOND)
+        when = f"data up to {time.strftime('%Y-%m-%d %H:%M:%S %z', local)}"
+    return (
+        f"schema version {report.schema_version}, {report.agents} agents, {when},"
+        f" {report.size_bytes} bytes"
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

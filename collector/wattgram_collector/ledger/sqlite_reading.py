@@ -1,0 +1,85 @@
+"""What is in the file, read back: what a process keeps of it, and everything ever added."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from wattgram.handshake import HostFacts
+from wattgram.readings import Series
+from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.intensity import Intensity
+from wattgram_collector.ledger import AgentRecord, AgentTotals, LedgerError, Tally, Trouble
+from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.sqlite_file import SqliteFile
+
+UNPRICED: Final = 0
+
+Applied = dict[tuple[int, str], int]
+"""Agent and session to the highest applied sequence."""
+SeriesKeys = dict[tuple[int, Series], int]
+FactorKeys = dict[Intensity | None, int]
+
+
+def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, FactorKeys]:
+    """Read what a process keeps of the file; raises LedgerError."""
+    applied = {
+        (agent, session): sequence
+        for agent, session, sequence in file.all("SELECT agent, session, applied FROM sessions")
+    }
+    factors: FactorKeys = {None: UNPRICED}
+    try:
+        series = {
+            (agent, sql.series_of(values)): key
+            for key, agent, *values in file.all(sql.SELECT_SERIES)
+        }
+        for key, *values in file.all(sql.SELECT_FACTORS):
+            factors[sql.factor_of(values)] = key
+    except ValueError as error:
+        raise LedgerError(str(error), Trouble.DAMAGED) from error
+    return applied, series, factors
+
+
+def agents(file: SqliteFile) -> list[AgentRecord]:
+    """Return every agent that was ever enrolled; raises LedgerError."""
+    rows = file.all(
+        "SELECT a.key, a.agent_id, a.host, a.facts,"
+        " coalesce(max(s.last_seen_unix_nanoseconds), 0),"
+        " coalesce(max(s.newest_sample_unix_nanoseconds), 0)"
+        " FROM agents a LEFT JOIN sessions s ON s.agent = a.key GROUP BY a.key"
+    )
+    try:
+        return [
+            AgentRecord(
+                key=key,
+                agent_id=agent_id,
+                host=host,
+                facts=HostFacts(**json.loads(facts)),
+                last_seen_unix_nanoseconds=seen,
+                newest_sample_unix_nanoseconds=newest,
+            )
+            for key, agent_id, host, facts, seen, newest in rows
+        ]
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"the facts of a host: {error}", Trouble.DAMAGED) from error
+
+
+def totals(
+    file: SqliteFile, series_keys: SeriesKeys, factor_keys: FactorKeys
+) -> dict[int, AgentTotals]:
+    """Return the totals of every agent; raises LedgerError."""
+    found = {key: AgentTotals() for (key,) in file.all("SELECT key FROM agents")}
+    factor_of = {key: factor for factor, key in factor_keys.items()}
+    series_of = {key: pair for pair, key in series_keys.items()}
+    try:
+        for key, *halves in file.all(sql.SUM_USAGE):
+            agent, series = series_of[key]
+            found[agent].series[key] = series
+            found[agent].usage[key] = sql.whole(*halves)
+        for agent, account, factor, *halves in file.all(sql.SUM_POSTINGS):
+            found[agent].postings[Account(account), factor_of[factor]] = sql.whole(*halves)
+        for agent, name, label, count in file.all("SELECT agent, name, label, count FROM tallies"):
+            found[agent].tallies[Tally(name), label] = count
+    except (KeyError, ValueError) as error:
+        raise LedgerError(f"a row that leads nowhere: {error}", Trouble.DAMAGED) from error
+    return found

@@ -1,0 +1,30 @@
+"""Which storage a configuration asks for: the one place outside of it that knows."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from wattgram_collector.config import CollectorConfig
+from wattgram_collector.ledger import Ledger, sqlite_commands
+from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.ledger.sqlite_commands import ledger_path
+from wattgram_collector.ledger.sqlite_opening import open_ledger
+
+
+def opened(config: CollectorConfig) -> Ledger:
+    """Open the ledger for the collector to work with; raises LedgerError, OSError.
+
+    One that cannot be written to, but read, says so to whoever writes.
+    """
+    return open_ledger(ledger_path(config), check_seconds=config.ledger.check_seconds)
+
+
+def reading(config: CollectorConfig) -> Ledger:
+    """Open a ledger that another process may have open, to look at; raises LedgerError."""
+    return SqliteLedger.reading(ledger_path(config))
+
+
+def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add what an operator does with this storage to the parser."""
+    sqlite_commands.add_to(commands, common)

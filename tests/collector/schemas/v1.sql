@@ -1,0 +1,83 @@
+-- Test data: collector/wattgram_collector/ledger/schema.sql as it was in commit c403843, the first
+-- schema that was ever written to. Files of it must be read for ever; never change this copy.
+
+-- Version 1. Everything is added to, nothing is taken away or overwritten but high-water marks.
+
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+INSERT INTO schema_version VALUES (1);
+
+CREATE TABLE agents (
+  key INTEGER PRIMARY KEY,
+  agent_id TEXT NOT NULL UNIQUE,
+  host TEXT NOT NULL UNIQUE,
+  facts TEXT NOT NULL                       -- JSON, as the agent last said it
+);
+
+-- The highest sequence of each session whose quantities are in this file.
+CREATE TABLE sessions (
+  agent INTEGER NOT NULL REFERENCES agents,
+  session TEXT NOT NULL,
+  applied INTEGER NOT NULL,
+  last_seen_unix_nanoseconds INTEGER NOT NULL DEFAULT 0,
+  newest_sample_unix_nanoseconds INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (agent, session)
+) WITHOUT ROWID;
+
+CREATE TABLE series (
+  key INTEGER PRIMARY KEY,
+  agent INTEGER NOT NULL REFERENCES agents,
+  kind TEXT NOT NULL,                       -- names the unit of usage.quantity
+  source TEXT NOT NULL,
+  domain TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  quality TEXT NOT NULL,
+  counted INTEGER NOT NULL,
+  component TEXT NOT NULL,
+  UNIQUE (agent, kind, source, domain, instance, quality, counted, component)
+);
+
+-- What each series used in each accounting slot (five minutes of UTC, numbered from the epoch).
+CREATE TABLE usage (
+  series INTEGER NOT NULL REFERENCES series,
+  slot INTEGER NOT NULL,
+  quantity INTEGER NOT NULL,
+  PRIMARY KEY (series, slot)
+) WITHOUT ROWID;
+
+-- Every intensity that ever priced anything, as it was.
+CREATE TABLE factors (
+  key INTEGER PRIMARY KEY,
+  zone TEXT NOT NULL,
+  grams_per_kilowatt_hour TEXT NOT NULL,    -- decimal text as published
+  tier TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  version TEXT NOT NULL,
+  valid_from_unix_seconds INTEGER NOT NULL,
+  valid_until_unix_seconds INTEGER NOT NULL,
+  signal TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  boundary TEXT NOT NULL,
+  losses TEXT NOT NULL,
+  accounting TEXT NOT NULL,
+  status TEXT NOT NULL,
+  UNIQUE (zone, grams_per_kilowatt_hour, tier, provider, version, valid_from_unix_seconds,
+          valid_until_unix_seconds, signal, scope, boundary, losses, accounting, status)
+);
+
+-- Counted quantities by the factor that prices them; factor 0 is none: unpriced.
+CREATE TABLE postings (
+  agent INTEGER NOT NULL REFERENCES agents,
+  account TEXT NOT NULL,                    -- names the unit of quantity
+  slot INTEGER NOT NULL,
+  factor INTEGER NOT NULL,
+  quantity INTEGER NOT NULL,
+  PRIMARY KEY (agent, slot, account, factor)
+) WITHOUT ROWID;
+
+CREATE TABLE tallies (
+  agent INTEGER NOT NULL REFERENCES agents,
+  name TEXT NOT NULL,
+  label TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (agent, name, label)
+) WITHOUT ROWID;
