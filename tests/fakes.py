@@ -9,7 +9,7 @@ from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import decode_agent_message
 from wattgram_agent.source import HostPaths, Sample, Source, Zone
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 
 class ManualClock:

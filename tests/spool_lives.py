@@ -17,7 +17,7 @@ from spooling import EPOCH, PACKAGE, SECOND, HastyMedium, open_spool
 from wattgram.readings import Batch, Gap, Kind, Series, SeriesTable
 from wattgram.wire import decode_agent_message
 from wattgram_agent.meter import Register
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 _LIVES = count(1)
 

@@ -11,9 +11,9 @@ from typing import Any
 from fakes import spooled
 from wattgram.readings import Batch, Gap, Kind, Series, SeriesTable
 from wattgram_agent.meter import Register
-from wattgram_agent.segments import Medium
 from wattgram_agent.source import Point
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
+from wattgram_agent.spool.segments import Medium
 
 SECOND = 1_000_000_000
 EPOCH = 1_750_000_000 * SECOND

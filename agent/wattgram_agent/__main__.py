@@ -79,16 +79,16 @@ def _renew(config: AgentConfig, options: argparse.Namespace) -> int:
 
 
 def _spool_list(config: AgentConfig, options: argparse.Namespace) -> int:
-    from wattgram_agent import spool_command
+    from wattgram_agent.spool import command
 
-    spool_command.show(config, as_json=options.json)
+    command.show(config, as_json=options.json)
     return 0
 
 
 def _spool_purge(config: AgentConfig, options: argparse.Namespace) -> int:
-    from wattgram_agent import spool_command
+    from wattgram_agent.spool import command
 
-    spool_command.purge(config, everything=options.all)
+    command.purge(config, everything=options.all)
     return 0
 
 

@@ -23,11 +23,11 @@ from wattgram_agent.apportioner import Apportioner
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.host import Clock, SystemClock, boot_id, facts
-from wattgram_agent.letters import DIRECTORY_NAME, DeadLetters
 from wattgram_agent.renewal import Renewer, renew_in_child
 from wattgram_agent.roster import find_sources
 from wattgram_agent.sampler import Sampler
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.letters import DIRECTORY_NAME, DeadLetters
+from wattgram_agent.spool.queue import Spool
 from wattgram_agent.sysfs import read_text, write_durably
 from wattgram_agent.uplink import Uplink
 

@@ -27,10 +27,10 @@ from wattgram.wire import (
 )
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import BATCH_INTERVALS_MAX
-from wattgram_agent.entries import Entry, decode_batch
-from wattgram_agent.fitting import UnfitError, fit
 from wattgram_agent.host import Clock
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.entries import Entry, decode_batch
+from wattgram_agent.spool.fitting import UnfitError, fit
+from wattgram_agent.spool.queue import Spool
 
 LOG: Final = logging.getLogger("wattgram.uplink")
 

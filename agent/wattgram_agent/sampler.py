@@ -33,7 +33,7 @@ from wattgram_agent.meter import Register
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import Roster
 from wattgram_agent.source import Point
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 from wattgram_agent.today import Today
 
 LOG: Final = logging.getLogger("wattgram.sampler")

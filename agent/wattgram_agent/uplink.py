@@ -22,7 +22,7 @@ from wattgram_agent.config import AgentConfig
 from wattgram_agent.delivery import Delivery
 from wattgram_agent.doors import Doors
 from wattgram_agent.host import Clock, SystemClock
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 LOG: Final = logging.getLogger("wattgram.uplink")
 

@@ -12,7 +12,7 @@ from spooling import GPU, PACKAGE, SECOND, table
 from wattgram.handshake import Limits
 from wattgram.readings import QUANTITY_MAX, Batch, Reach
 from wattgram.wire import decode_agent_message
-from wattgram_agent.fitting import UnfitError, fit, without_what_began_before
+from wattgram_agent.spool.fitting import UnfitError, fit, without_what_began_before
 
 OF = table(1, PACKAGE, GPU)
 

@@ -8,7 +8,15 @@ import zlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wattgram_agent.frames import BATCH, BODY_BYTES_MAX, TABLE, Record, frame, parse, parse_all
+from wattgram_agent.spool.frames import (
+    BATCH,
+    BODY_BYTES_MAX,
+    TABLE,
+    Record,
+    frame,
+    parse,
+    parse_all,
+)
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 records = st.builds(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wattgram_agent.segments
+import wattgram_agent.spool.segments
 from spool_lives import FailingMedium
 from spooling import SECOND, TABLE, append, batch, fill, open_spool, sequences, told
-from wattgram_agent.frames import LETTER, Record, frame
-from wattgram_agent.letters import DeadLetters, _letters, purge_letters, read_letters
+from wattgram_agent.spool.frames import LETTER, Record, frame
+from wattgram_agent.spool.letters import DeadLetters, _letters, purge_letters, read_letters
 
 
 class Clock:
@@ -59,7 +59,7 @@ def test_a_letter_says_what_whose_why_and_when(tmp_path: Path) -> None:
 def test_letters_go_on_over_restarts_and_are_bounded_by_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wattgram_agent.segments, "SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr(wattgram_agent.spool.segments, "SEGMENT_BYTES", 1_000)
     for number in range(1, 100):
         kept = letters(tmp_path, max_bytes=5_000)
         add(kept, number)
@@ -72,7 +72,7 @@ def test_letters_go_on_over_restarts_and_are_bounded_by_bytes(
 
 
 def test_letters_are_bounded_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wattgram_agent.segments, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(wattgram_agent.spool.segments, "SEGMENT_BYTES", 1)
     clock = Clock()
     kept = letters(tmp_path, clock)
     for number in (1, 2, 3):

@@ -27,7 +27,7 @@ from wattgram_agent.source import (
     Scope,
     Zone,
 )
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 WATT = 1_000_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import wattgram_agent.store
+import wattgram_agent.spool.store
 from fakes import ManualClock, spooled
 from sampling import Host
 from spooling import no_directory
@@ -45,7 +45,7 @@ def test_a_disk_that_fails_is_said_once_and_costs_no_energy(
 def test_what_the_bounds_of_the_spool_cost_is_a_gap_in_the_next_batch(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wattgram_agent.store, "MEMORY_BYTES_MAX", 200)
+    monkeypatch.setattr(wattgram_agent.spool.store, "MEMORY_BYTES_MAX", 200)
     host.beat()
     with no_directory(host.directory):
         for _ in range(30):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import strategies
-import wattgram_agent.segments
+import wattgram_agent.spool.segments
 from fakes import spooled
 from spooling import (
     EPOCH,
@@ -29,13 +29,15 @@ from spooling import (
     told,
 )
 from wattgram.readings import Batch, SeriesTable
-from wattgram_agent.checkpoints import Checkpoint
-from wattgram_agent.frames import BATCH as BATCH_KIND
-from wattgram_agent.frames import STATE as STATE_KIND
-from wattgram_agent.frames import TABLE as TABLE_KIND
-from wattgram_agent.frames import parse_all
+from wattgram.wire import encode_batch
 from wattgram_agent.meter import Register
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.checkpoints import Checkpoint
+from wattgram_agent.spool.frames import BATCH as BATCH_KIND
+from wattgram_agent.spool.frames import STATE as STATE_KIND
+from wattgram_agent.spool.frames import TABLE as TABLE_KIND
+from wattgram_agent.spool.frames import parse_all
+from wattgram_agent.spool.queue import Spool
+from wattgram_agent.spool.store import bytes_at_most
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wattgram_agent.segments, "SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr(wattgram_agent.spool.segments, "SEGMENT_BYTES", 1_000)
 
 
 def reopened(spool: Spool, directory: Path) -> Spool:
@@ -260,3 +262,10 @@ def test_what_is_dropped_is_on_disk_until_it_is_told(directory: Path) -> None:
     assert sequences(open_spool(directory)) == [1, 2, 3]
     append(spool)
     assert sequences(open_spool(directory)) == [2, 3, 4]
+
+
+@given(strategies.tables_and_batches())
+def test_no_batch_is_larger_than_the_room_that_is_made_for_it(
+    sent: tuple[SeriesTable, Batch],
+) -> None:
+    assert len(encode_batch(sent[1])) <= bytes_at_most(sent[1])

@@ -21,7 +21,7 @@ from spooling import (
     sequences,
 )
 from wattgram_agent.meter import Register
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 DAY = 86_400 * SECOND
 WEEK = 7 * DAY
@@ -123,7 +123,7 @@ def test_a_batch_is_forced_always_once_a_minute_or_never(
 def test_what_was_not_forced_yet_is_when_a_segment_is_full_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wattgram_agent.segments.SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr("wattgram_agent.spool.segments.SEGMENT_BYTES", 1_000)
     medium = Counting()
     spool = open_spool(tmp_path, sync="interval", medium=medium, clock=Clock())
     fill(spool, 20)

@@ -11,8 +11,8 @@ import pytest
 
 from spooling import SECOND, append, fill, open_spool, segments, sequences, told
 from wattgram_agent.__main__ import main
-from wattgram_agent.letters import DeadLetters, read_letters
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.letters import DeadLetters, read_letters
+from wattgram_agent.spool.queue import Spool
 
 
 @pytest.fixture

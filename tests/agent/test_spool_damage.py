@@ -25,11 +25,11 @@ from spooling import (
     table,
     told,
 )
-from wattgram_agent.checkpoints import Checkpoint
-from wattgram_agent.frames import BATCH, STATE, parse_all
-from wattgram_agent.frames import TABLE as TABLE_KIND
 from wattgram_agent.meter import Register
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.checkpoints import Checkpoint
+from wattgram_agent.spool.frames import BATCH, STATE, parse_all
+from wattgram_agent.spool.frames import TABLE as TABLE_KIND
+from wattgram_agent.spool.queue import Spool
 
 
 @pytest.fixture

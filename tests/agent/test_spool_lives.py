@@ -13,24 +13,24 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wattgram_agent.segments
+import wattgram_agent.spool.segments
 from spool_lives import FailingMedium, Ledger, Life
 from spooling import SECOND, segments
-from wattgram_agent.frames import BATCH, STATE, TABLE, parse_all
+from wattgram_agent.spool.frames import BATCH, STATE, TABLE, parse_all
 
 
 @contextmanager
 def directory(segment_bytes: int = 1_500) -> Iterator[Path]:
     """Give a place for a spool of small segments."""
-    before, wattgram_agent.segments.SEGMENT_BYTES = (
-        wattgram_agent.segments.SEGMENT_BYTES,
+    before, wattgram_agent.spool.segments.SEGMENT_BYTES = (
+        wattgram_agent.spool.segments.SEGMENT_BYTES,
         segment_bytes,
     )
     try:
         with tempfile.TemporaryDirectory() as name:
             yield Path(name) / "spool"
     finally:
-        wattgram_agent.segments.SEGMENT_BYTES = before
+        wattgram_agent.spool.segments.SEGMENT_BYTES = before
 
 
 def missing(ledger: Ledger, until: int) -> set[int]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import wattgram_agent.segments
-import wattgram_agent.store
+import wattgram_agent.spool.segments
+import wattgram_agent.spool.store
 from fakes import spooled
 from spooling import (
     EPOCH,
@@ -25,7 +25,7 @@ from spooling import (
     told,
 )
 from wattgram.wire import encode_batch
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.queue import Spool
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_medium_that_stays_full_does_not_fill_with_empty_files(
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> int:
     size = len(encode_batch(batch(100)))
-    monkeypatch.setattr(wattgram_agent.store, "MEMORY_BYTES_MAX", 10 * size)
+    monkeypatch.setattr(wattgram_agent.spool.store, "MEMORY_BYTES_MAX", 10 * size)
     return 10
 
 
@@ -139,7 +139,7 @@ def test_segments_that_cannot_be_removed_stop_nothing(
     directory: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a medium that was made read-only; they cost a delivery more, after a restart."""
-    monkeypatch.setattr(wattgram_agent.segments, "SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr(wattgram_agent.spool.segments, "SEGMENT_BYTES", 1_000)
     spool = open_spool(directory, max_bytes=5_000)
     fill(spool, 60)
     with no_directory(directory):

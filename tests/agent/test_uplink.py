@@ -28,8 +28,8 @@ from wattgram.wire import (
 )
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import AgentConfig, CollectorSettings
-from wattgram_agent.letters import DeadLetters, read_letters
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.letters import DeadLetters, read_letters
+from wattgram_agent.spool.queue import Spool
 from wattgram_agent.uplink import Uplink
 
 NOW = 1_750_000_000 * SECOND
@@ -505,7 +505,7 @@ async def test_the_preferred_address_is_taken_again_after_a_while(spool: Spool) 
                 preferred.applied = dict(other.applied)
                 append(spool)
                 sender.notify()
-                await until(lambda: len(spool) == 0)
+                await until(lambda: len(spool) == 0 and sender.address.endswith(f":{back}"))
                 append(spool)
                 sender.notify()
                 await until(lambda: len(spool) == 0)

@@ -19,8 +19,8 @@ from wattgram.handshake import Ack, Hello, Welcome
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import DELIVER_METHOD, decode_collector_message, encode_hello
 from wattgram_agent.config import AgentConfig, load_config
-from wattgram_agent.frames import BATCH, TABLE, Record, parse_all
 from wattgram_agent.host import boot_id, facts
+from wattgram_agent.spool.frames import BATCH, TABLE, Record, parse_all
 from wattgram_agent.uplink import open_channel
 
 _SECONDS_MAX = 20

@@ -21,8 +21,8 @@ from chaos.machine import Machine
 from daemons import free_port
 from wattgram.units import BYTES_PER_MEBIBYTE
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.frames import BATCH, parse_all
 from wattgram_agent.sources import discoverers
+from wattgram_agent.spool.frames import BATCH, parse_all
 
 AGENT_DISK_BYTES: Final = 8 * BYTES_PER_MEBIBYTE
 COLLECTOR_DISK_BYTES: Final = 64 * BYTES_PER_MEBIBYTE

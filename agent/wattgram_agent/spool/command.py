@@ -16,12 +16,13 @@ from wattgram.units import (
     SECONDS_PER_HOUR,
 )
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.letters import DIRECTORY_NAME, Letter, purge_letters, read_letters
-from wattgram_agent.losses import Loss, Losses
-from wattgram_agent.recovery import Recovered, recover
-from wattgram_agent.segments import read_all, read_at
-from wattgram_agent.sessions import read_session
-from wattgram_agent.spool import Spool
+from wattgram_agent.spool.letters import DIRECTORY_NAME, Letter, purge_letters, read_letters
+from wattgram_agent.spool.losses import Loss, Losses
+from wattgram_agent.spool.queue import Spool
+from wattgram_agent.spool.recovered import Recovered
+from wattgram_agent.spool.recovery import recover
+from wattgram_agent.spool.segments import read_all, read_at
+from wattgram_agent.spool.sessions import read_session
 
 LETTERS_SHOWN_MAX: Final = 20
 SPOOL_NAME: Final = "spool"

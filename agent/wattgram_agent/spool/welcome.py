@@ -8,8 +8,8 @@ from typing import Final
 from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_MICROSECOND
 from wattgram_agent.batches import without_first_interval
-from wattgram_agent.entries import Entry
-from wattgram_agent.fitting import without_what_began_before
+from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.fitting import without_what_began_before
 
 _STALE: Final = "checkpoint_stale"
 

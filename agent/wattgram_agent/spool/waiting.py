@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch
-from wattgram_agent.entries import Entry
+from wattgram_agent.spool.entries import Entry
 
 
 class Waiting:

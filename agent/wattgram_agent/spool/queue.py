@@ -18,21 +18,21 @@ from pathlib import Path
 from typing import Final
 
 from wattgram.readings import Batch, SeriesTable
-from wattgram_agent import checkpoints, sessions
-from wattgram_agent.ageing import too_old
-from wattgram_agent.agreement import Agreement
 from wattgram_agent.batches import counted_energy
-from wattgram_agent.checkpoints import Checkpoint
-from wattgram_agent.entries import Entry
-from wattgram_agent.letters import DeadLetters
-from wattgram_agent.losses import CORRUPT, DEAD, FULL, PURGED
 from wattgram_agent.meter import Register
-from wattgram_agent.recovery import recover
-from wattgram_agent.segments import Medium, Segments
-from wattgram_agent.shelf import Shelf
 from wattgram_agent.source import Point
-from wattgram_agent.spool_lock import SpoolLock
-from wattgram_agent.store import Store
+from wattgram_agent.spool import checkpoints, sessions
+from wattgram_agent.spool.ageing import too_old
+from wattgram_agent.spool.agreement import Agreement
+from wattgram_agent.spool.checkpoints import Checkpoint
+from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.letters import DeadLetters
+from wattgram_agent.spool.lock import SpoolLock
+from wattgram_agent.spool.losses import CORRUPT, DEAD, FULL, PURGED
+from wattgram_agent.spool.recovery import recover
+from wattgram_agent.spool.segments import Medium, Segments
+from wattgram_agent.spool.shelf import Shelf
+from wattgram_agent.spool.store import Store
 
 LOG: Final = logging.getLogger("wattgram.spool")
 

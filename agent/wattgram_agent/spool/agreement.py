@@ -8,12 +8,12 @@ from typing import Final
 
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch
-from wattgram_agent import sessions
-from wattgram_agent.entries import Entry
-from wattgram_agent.recovery import Recovered
-from wattgram_agent.shelf import Shelf
-from wattgram_agent.store import Store
-from wattgram_agent.welcome import StaleRegisters, not_in_ledger
+from wattgram_agent.spool import sessions
+from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.recovered import Recovered
+from wattgram_agent.spool.shelf import Shelf
+from wattgram_agent.spool.store import Store
+from wattgram_agent.spool.welcome import StaleRegisters, not_in_ledger
 
 LOG: Final = logging.getLogger("wattgram.spool")
 

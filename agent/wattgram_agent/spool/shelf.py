@@ -16,12 +16,12 @@ from typing import Final
 
 from wattgram.readings import SeriesTable
 from wattgram.wire import encode_series
-from wattgram_agent import checkpoints, sessions
-from wattgram_agent.checkpoints import Stored
-from wattgram_agent.entries import Entry
-from wattgram_agent.frames import BATCH, STATE, TABLE, Record, frame, parse
-from wattgram_agent.losses import Losses
-from wattgram_agent.segments import Segments
+from wattgram_agent.spool import checkpoints, sessions
+from wattgram_agent.spool.checkpoints import Stored
+from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.frames import BATCH, STATE, TABLE, Record, frame, parse
+from wattgram_agent.spool.losses import Losses
+from wattgram_agent.spool.segments import Segments
 
 # Where the third copy of a table follows, in another block of the medium, and each after that.
 COPY_BYTES: Final = (4 * 1024, 64 * 1024)
@@ -41,6 +41,7 @@ class Shelf:
         self._used: Counter[int] = Counter()
         self._copies: dict[int, tuple[int, int]] = {}
         """By table: copies in the newest segment, and where the last of them is."""
+        self._newest_table: tuple[SeriesTable, bytes] | None = None
         self._state_bytes = 0
         self._is_head_due = True
 
@@ -158,7 +159,7 @@ class Shelf:
 
     def to_drop(self, message_bytes: int, table: SeriesTable, max_bytes: int) -> int:
         """Return up to which segment all must go to make room for a batch; 0: there is room."""
-        due = message_bytes + 2 * len(encode_series(table)) + 4 * _RECORD_BYTES
+        due = message_bytes + 2 * len(self._encoded(table)) + 4 * _RECORD_BYTES
         due += self._state_bytes + _STATE_BYTES
         excess = self._segments.total_bytes + due - max_bytes
         through = 0
@@ -189,14 +190,17 @@ class Shelf:
 
     def _table(self, entry: Entry, table: SeriesTable, before: int) -> bytes:
         """Return as many copies of the table as are due before the batch."""
-        start = entry.start_unix_nanoseconds
-        one = frame(Record(TABLE, 0, table.number, start, start, encode_series(table)))
         at = self._segments.size + before
         count, last = self._copies.get(table.number, (0, 0))
-        if not count:
-            self._copies[table.number] = (2, at)
-            return one + one
-        if at - last < COPY_BYTES[min(count - 2, len(COPY_BYTES) - 1)]:
+        if count and at - last < COPY_BYTES[min(count - 2, len(COPY_BYTES) - 1)]:
             return b""
-        self._copies[table.number] = (count + 1, at)
-        return one
+        start = entry.start_unix_nanoseconds
+        one = frame(Record(TABLE, 0, table.number, start, start, self._encoded(table)))
+        copies = 1 if count else 2
+        self._copies[table.number] = (count + copies, at)
+        return copies * one
+
+    def _encoded(self, table: SeriesTable) -> bytes:
+        if self._newest_table is None or self._newest_table[0] is not table:
+            self._newest_table = table, encode_series(table)
+        return self._newest_table[1]

@@ -10,11 +10,11 @@ from typing import Final
 from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import encode_batch
-from wattgram_agent.entries import Entry, decode_batch
-from wattgram_agent.losses import FULL, Loss, Losses
-from wattgram_agent.recovery import Recovered
-from wattgram_agent.shelf import Shelf
-from wattgram_agent.waiting import Waiting
+from wattgram_agent.spool.entries import Entry, decode_batch
+from wattgram_agent.spool.losses import FULL, Loss, Losses
+from wattgram_agent.spool.recovered import Recovered
+from wattgram_agent.spool.shelf import Shelf
+from wattgram_agent.spool.waiting import Waiting
 
 LOG: Final = logging.getLogger("wattgram.spool")
 
@@ -88,8 +88,12 @@ class Store:
 
     def make_room(self, batch: Batch, table: SeriesTable, checkpoint_bytes: int) -> None:
         """Drop the oldest until the batch fits, so that it can tell what that cost."""
-        due = len(encode_batch(batch)) + checkpoint_bytes
-        through = self._shelf.to_drop(due, table, self._max_bytes)
+        through = 0
+        if self._shelf.to_drop(bytes_at_most(batch) + checkpoint_bytes, table, self._max_bytes):
+            due = len(encode_batch(batch)) + checkpoint_bytes
+            through = self._shelf.to_drop(due, table, self._max_bytes)
+        if not through:
+            return
         on_disk = (entry for entry in self.waiting if entry.message is None)
         self.lose([entry for entry in on_disk if entry.segment <= through], FULL)
 
@@ -144,3 +148,14 @@ class Store:
         self.waiting.take_out(entries)
         for entry in entries:
             self._shelf.release(entry)
+
+
+def bytes_at_most(batch: Batch) -> int:
+    """Return what a batch takes at most once it is encoded: ten bytes for any integer.
+
+    Encoding is the dear part of a beat, and is done again where the batch is put.
+    """
+    height = len(batch.interval_microseconds)
+    texts = sum(len(gap.source) + len(gap.reason) + len(gap.detail) for gap in batch.gaps)
+    rows = len(batch.reaches) + len(batch.gaps)
+    return 11 * height * (len(batch.columns) + 1) + 40 * rows + 4 * texts + 300

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from wattgram_agent.frames import BODY_BYTES_MAX
+from wattgram_agent.spool.frames import BODY_BYTES_MAX
 from wattgram_agent.sysfs import write_durably
 
 SEGMENT_BYTES: Final = 256 * 1024

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch, encode_series
-from wattgram_agent.frames import LETTER, Record, frame, parse_all
-from wattgram_agent.segments import Medium, Segments, read_all
+from wattgram_agent.spool.frames import LETTER, Record, frame, parse_all
+from wattgram_agent.spool.segments import Medium, Segments, read_all
 
 DIRECTORY_NAME: Final = "dead"
 _TABLE_LENGTH: Final = struct.Struct("<I")

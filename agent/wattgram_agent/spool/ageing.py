@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wattgram.units import NANOSECONDS_PER_SECOND, SECONDS_PER_DAY
-from wattgram_agent.entries import Entry
+from wattgram_agent.spool.entries import Entry
 
 BELIEVED_AGE_NANOSECONDS: Final = 366 * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 """What seems to be beyond the limit by more than this was dated by a clock that was not set."""

@@ -1,0 +1,70 @@
+"""PURE. What is known of a spool that an earlier run left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wattgram.readings import SeriesTable
+from wattgram_agent.spool.checkpoints import Checkpoint
+from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.losses import CORRUPT, Loss, Losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Numbers that nothing can be read of, and for how long nothing is known."""
+
+    first: int
+    last: int
+    duration_nanoseconds: int | None
+
+    def as_loss(self, applied_sequence: int) -> Loss | None:
+        """Return what of it the collector does not have, None when it has all."""
+        count = self.last - max(self.first - 1, applied_sequence)
+        if count <= 0:
+            return None
+        if self.duration_nanoseconds is None or applied_sequence >= self.first:
+            return Loss(CORRUPT, count, unknown=count)
+        return Loss(CORRUPT, count, self.duration_nanoseconds)
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What is good, and what is known of the rest."""
+
+    entries: list[Entry] = field(default_factory=list)
+    """In the order of their numbers; some may have been delivered."""
+    tables: dict[int, SeriesTable] = field(default_factory=dict)
+    losses: Losses = field(default_factory=Losses)
+    session: str = ""
+    """As the newest state says; empty where none can be read."""
+    next_sequence: int = 1
+    last_table_number: int = 0
+    checkpoint: Checkpoint | None = None
+    checkpoint_segment: int = 0
+    newest: Entry | None = None
+    """The last batch: its registers and its number are those to go on from."""
+    gaps: list[tuple[Entry | None, Entry]] = field(default_factory=list)
+    """Batches between which numbers are missing."""
+    holes: list[Hole] = field(default_factory=list)
+    tail: Loss | None = None
+    """What cannot be read after the checkpoint; its registers remember it, in the same boot."""
+    corrupt_records: int = 0
+    newest_version: int = 0
+    has_strangers: bool = False
+    """Whether there are batches of another session."""
+
+    def give_up(self) -> None:
+        """Take all that waits for lost: nobody knows under which session it was numbered.
+
+        Nor whether the registers are older than what was delivered.
+        """
+        self.corrupt_records += len(self.entries)
+        if self.entries:
+            spans = sum(max(0, entry.duration_nanoseconds) for entry in self.entries)
+            self.losses.add(Loss(CORRUPT, len(self.entries), spans))
+        if self.tail is not None:
+            self.losses.add(self.tail)
+        self.losses.owe_again(list(self.losses.told))
+        self.losses.settled = self.next_sequence - 1
+        self.entries, self.holes, self.tail, self.checkpoint = [], [], None, None
