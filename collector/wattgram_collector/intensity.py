@@ -18,15 +18,72 @@ INTENSITY_GRAMS_PER_KILOWATT_HOUR_MAX: Final = 2_000
 
 
 class Tier(StrEnum):
-    """How near a factor is to what the grid did, best last resort first named by its nature."""
+    """How near a factor is to what the grid did: from the operator's word to the last resort."""
 
+    OPERATOR = "operator"
     LIVE = "live"
+    """A provider measured this slot."""
+    ESTIMATED = "estimated"
+    """A provider estimated this slot after it began; its measurement may follow."""
+    FORECAST = "forecast"
+    """A provider expected this slot to be so; first in line for restatement."""
+    LAST_KNOWN = "last_known"
+    """The newest slot before this one, no longer ago than six hours."""
+    ANNUAL = "annual"
+    """The zone's own yearly average."""
+    COUNTRY = "country"
+    """The yearly average of the country that the zone lies in."""
+    PARENT = "parent"
+    """The yearly average of the grid or region that stands in for a country without its own."""
+    WORLD = "world"
+
+
+class Signal(StrEnum):
+    """An average answers "what did this cost?", a marginal "what would more of it cost?"."""
+
+    AVERAGE = "average"
+    MARGINAL = "marginal"
+
+
+class Scope(StrEnum):
+    """Which emissions are inside."""
+
+    DIRECT = "direct"
+    """At the stack."""
+    LIFECYCLE = "lifecycle"
+    """With fuel supply and construction."""
+    UPSTREAM = "upstream"
+    """Fuel supply only (well-to-tank); what lifecycle has and direct has not."""
+    UNSPECIFIED = "unspecified"
+
+
+class Boundary(StrEnum):
+    PRODUCTION = "production"
+    CONSUMPTION = "consumption"
+    """Imports are traced."""
+    SALES = "sales"
+    """Per energy sold in the zone; imports count as zero."""
+    UNSPECIFIED = "unspecified"
+
+
+class Losses(StrEnum):
+    """Whether transmission and distribution losses are inside."""
+
+    BUSBAR = "busbar"
+    DELIVERED = "delivered"
+    UNSPECIFIED = "unspecified"
+
+
+class Accounting(StrEnum):
+    LOCATION = "location"
+    MARKET = "market"
+
+
+class Status(StrEnum):
+    MEASURED = "measured"
     ESTIMATED = "estimated"
     FORECAST = "forecast"
-    LAST_KNOWN = "last_known"
-    ANNUAL = "annual"
-    WORLD = "world"
-    OPERATOR = "operator"
+    STATIC = "static"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +101,12 @@ class Intensity:
     version: str
     valid_from_unix_seconds: int
     valid_until_unix_seconds: int
-    signal: str = "average"
-    scope: str = "lifecycle"
-    boundary: str = "production"
-    losses: str = "busbar"
-    accounting: str = "location"
-    status: str = "static"
+    signal: Signal = Signal.AVERAGE
+    scope: Scope = Scope.LIFECYCLE
+    boundary: Boundary = Boundary.PRODUCTION
+    losses: Losses = Losses.BUSBAR
+    accounting: Accounting = Accounting.LOCATION
+    status: Status = Status.STATIC
 
     def __post_init__(self) -> None:
         require_label("zone", self.zone)
@@ -73,6 +130,30 @@ class Intensity:
     def value(self) -> Fraction:
         """Grams of CO2e per kilowatt-hour."""
         return Fraction(self.grams_per_kilowatt_hour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """What is asked for. A value with another signal, scope or accounting is none at all.
+
+    Boundary and losses are asked for only where they are set: every value says its own.
+    """
+
+    signal: Signal = Signal.AVERAGE
+    scope: Scope = Scope.LIFECYCLE
+    accounting: Accounting = Accounting.LOCATION
+    boundary: Boundary | None = None
+    losses: Losses | None = None
+
+    def fit(self, intensity: Intensity) -> bool:
+        """Return whether the value is what is asked for."""
+        return (
+            intensity.signal is self.signal
+            and intensity.scope is self.scope
+            and intensity.accounting is self.accounting
+            and self.boundary in (None, intensity.boundary)
+            and self.losses in (None, intensity.losses)
+        )
 
 
 class IntensityBook(Protocol):

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from importlib import resources
 
-from wattgram_collector.intensity import Intensity, Tier
+from wattgram_collector.intensity import Boundary, Intensity, Losses, Scope, Signal, Tier
 
 WORLD = "WORLD"
 
@@ -67,8 +67,8 @@ def _intensity(row: Mapping[str, str]) -> Intensity:
         version=f"{row['dataset_version']} {row['year']}" + ("" if own else f" {row['basis']}"),
         valid_from_unix_seconds=valid_from,
         valid_until_unix_seconds=valid_until,
-        signal=row["signal"],
-        scope=row["scope"],
-        boundary=row["boundary"],
-        losses=row["losses"],
+        signal=Signal(row["signal"]),
+        scope=Scope(row["scope"]),
+        boundary=Boundary(row["boundary"]),
+        losses=Losses(row["losses"]),
     )

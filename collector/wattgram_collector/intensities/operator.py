@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wattgram_collector.intensity import Intensity, Tier
+from wattgram_collector.intensity import Boundary, Intensity, Losses, Scope, Tier
 
 
 class OperatorTable:
@@ -20,9 +20,9 @@ class OperatorTable:
                 version=f"configured {value!r}",
                 valid_from_unix_seconds=0,
                 valid_until_unix_seconds=1 << 40,
-                scope="unspecified",
-                boundary="unspecified",
-                losses="unspecified",
+                scope=Scope.UNSPECIFIED,
+                boundary=Boundary.UNSPECIFIED,
+                losses=Losses.UNSPECIFIED,
             )
             for zone, value in grams_per_kilowatt_hour.items()
         }

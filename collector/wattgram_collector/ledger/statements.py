@@ -12,7 +12,16 @@ from dataclasses import fields
 from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
-from wattgram_collector.intensity import Intensity, Tier
+from wattgram_collector.intensity import (
+    Accounting,
+    Boundary,
+    Intensity,
+    Losses,
+    Scope,
+    Signal,
+    Status,
+    Tier,
+)
 from wattgram_collector.ledger import Entry, Outcome, Tally
 
 HOST_SUFFIX_LENGTH: Final = 8
@@ -22,6 +31,16 @@ CONTROL_MASK: Final = (1 << 62) - 1
 
 FACTOR_COLUMNS: Final = tuple(field.name for field in fields(Intensity))
 SERIES_COLUMNS: Final = tuple(field.name for field in fields(Series) if field.init)
+
+_ENUMS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "tier": Tier,
+    "signal": Signal,
+    "scope": Scope,
+    "boundary": Boundary,
+    "losses": Losses,
+    "accounting": Accounting,
+    "status": Status,
+}
 
 INSERT_SERIES: Final = (
     f"INSERT INTO series (agent, {', '.join(SERIES_COLUMNS)})"  # noqa: S608
@@ -166,8 +185,11 @@ def series_of(values: Sequence[Any]) -> Series:
 
 def factor_of(values: Sequence[Any]) -> Intensity:
     found = dict(zip(FACTOR_COLUMNS, values, strict=True))
-    found["tier"] = Tier(found["tier"])
-    return Intensity(**found)
+    return Intensity(**{name: _ENUMS.get(name, _same)(value) for name, value in found.items()})
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def host_names(host: str, agent_id: str) -> Iterator[str]:
