@@ -25,10 +25,27 @@ from wattgram.units import (
     NANOSECONDS_PER_SECOND,
 )
 from wattgram.workloads import IDLE, Workload, WorkloadKind, series_of
-from wattgram_collector.accounting.emissions import Account, Columns, PostingKey
+from wattgram_collector.accounting.emissions import (
+    Account,
+    Amount,
+    Books,
+    Columns,
+    PostingKey,
+    Pricing,
+)
+from wattgram_collector.accounting.network import SWDM_V4_BOTH
+from wattgram_collector.accounting.terms import Segment, Terms
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
-from wattgram_collector.intensity import Intensity, IntensityBook, Tier
+from wattgram_collector.intensity import (
+    Accounting,
+    Intensity,
+    IntensityBook,
+    Scope,
+    Signal,
+    Status,
+    Tier,
+)
 from wattgram_collector.ledger import (
     AgentRecord,
     AgentTotals,
@@ -141,6 +158,19 @@ def intensity(zone: str = "FR", grams: str = "250", **changes: Any) -> Intensity
     return Intensity(**{**values, **changes})
 
 
+def terms(zone: str = "FR", **changes: Any) -> Terms:
+    values = {"zone": zone, "network_zone": zone, "segments": (SWDM_V4_BOTH,)}
+    return Terms(**{**values, **changes})
+
+
+def posted(
+    factor: Intensity | None, quantity: int, account: Account = Account.HOST
+) -> dict[Pricing, Amount]:
+    """What the totals of an agent show of one posting under `terms()` of the factor's zone."""
+    agreed = terms(factor.zone if factor else "")
+    return {Pricing.of(account, agreed, factor): Amount(0).plus(quantity, factor)}
+
+
 def record(key: int = 1, host: str = "alpha", **changes: Any) -> AgentRecord:
     values = {"key": key, "agent_id": f"agent-{key}", "host": host, "facts": HostFacts(host=host)}
     return AgentRecord(**{**values, **changes})
@@ -157,10 +187,10 @@ def entry(
 ) -> Entry:
     """What the usage says, posted to the host's account with `factor`."""
     usage = usage or {}
-    posted: dict[PostingKey, int] = {}
+    postings: dict[PostingKey, int] = {}
     for (_, slot), quantity in usage.items():
-        key = PostingKey(Account.HOST, slot, factor)
-        posted[key] = posted.get(key, 0) + quantity
+        key = PostingKey(Account.HOST, slot, terms(factor.zone if factor else ""), factor)
+        postings[key] = postings.get(key, 0) + quantity
     values = {
         "agent_key": agent_key,
         "session": "session-1",
@@ -168,7 +198,7 @@ def entry(
         "received_unix_nanoseconds": NOW,
         "newest_sample_unix_nanoseconds": NOW,
         "usage": usage,
-        "postings": posted,
+        "postings": postings,
         "tallies": tallies or {},
     }
     return Entry(**{**values, **changes})
@@ -212,9 +242,14 @@ class Book:
 
 
 def reported(
-    of: AgentRecord, *said: tuple[SeriesTable, Batch], book: IntensityBook | None = None
+    of: AgentRecord,
+    *said: tuple[SeriesTable, Batch],
+    book: IntensityBook | None = None,
+    books: Books | None = None,
+    under: Terms | None = None,
 ) -> Agent:
     """An agent that has said Hello and then these batches, which are in the ledger."""
+    books = books or Books(book or Book([intensity()]))
     agent = Agent(of, AgentTotals())
     greeting = hello(of.agent_id, of.host, facts=of.facts)
     agent.greet(greeting, of, NOW, 0)
@@ -224,20 +259,20 @@ def reported(
             told(columns),
             agent_key=of.key,
             session="session-1",
-            zone=columns.grid_zone,
+            terms=under or terms(columns.grid_zone),
             clock=AgentClock.of(greeting, NOW),
-            book=book or Book([intensity()]),
+            books=books,
             now_unix_nanoseconds=NOW,
         )
         agent.zone = columns.grid_zone
-        priced = (book or Book([intensity()])).at(columns.grid_zone, NOW // SECOND)
+        priced = books.location.at(columns.grid_zone, NOW // SECOND)
         agent.totals.series.update((series, series) for series in columns.series)
         agent.note(one, told(columns), Outcome(added, is_new=True, missing=0), priced)
     return agent
 
 
 def small_fleet() -> list[Agent]:
-    """Two hosts: one that is measured and reports, one that is modelled, part unpriced, and late.
+    """Three hosts: one measured, one modelled, part unpriced, and late, one in a data centre.
 
     At 360 g/kWh a joule is a ten-thousandth of a gram.
     """
@@ -275,4 +310,27 @@ def small_fleet() -> list[Agent]:
     refusal = entry(5, agent_key=2, tallies={(Tally.REFUSED_BATCHES, "future"): 1})
     beta.totals.add(Outcome(refusal, is_new=True, missing=2))
     beta.last_seen_unix_nanoseconds = NOW - 60 * SECOND
-    return [alpha, beta]
+    live = {
+        "tier": Tier.LIVE,
+        "status": Status.MEASURED,
+        "scope": Scope.DIRECT,
+        "valid_from_unix_seconds": NOW // SECOND - 900,
+        "valid_until_unix_seconds": NOW // SECOND + 900,
+    }
+    gamma = reported(
+        record(3, "gamma"),
+        (table(PACKAGE, TRANSMIT, grid_zone="GB"), batch([90_000_000] * 10, [1_000] * 10)),
+        books=Books(
+            Book([intensity("GB", "180", **live)]),
+            Book([intensity("GB", "0", accounting=Accounting.MARKET)]),
+            Book([intensity("GB", "540", **live | {"signal": Signal.MARGINAL})]),
+        ),
+        under=terms(
+            "GB",
+            pue="1.2",
+            loss_share="1/11",
+            upstream_grams_per_kilowatt_hour="36",
+            segments=(SWDM_V4_BOTH, Segment(name="access_fixed", standby_watts="2")),
+        ),
+    )
+    return [alpha, beta, gamma]

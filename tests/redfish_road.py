@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from builders import PACKAGE, Book, hello, intensity, table
+from builders import PACKAGE, Book, hello, intensity, table, terms
 from fakes import ManualClock
 from wattgram.handshake import Limits
 from wattgram.readings import Batch, Series
 from wattgram.units import ACCOUNTING_SLOT_SECONDS, NANOSECONDS_PER_MICROSECOND
 from wattgram.wire import encode_batch, encode_series
+from wattgram_collector.accounting.emissions import Books
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.exposition.text import Value
 from wattgram_collector.ingest.agents import Agent, Fleet
@@ -119,8 +120,10 @@ async def road(clock: ManualClock, ledger: Ledger, **meters: str) -> AsyncIterat
     committer = Committer(ledger, tick_seconds=0)
     turns = Turns(meters or {AGENT_ID: HOST})
     turns.load(ledger, records.values())
-    book = Book([intensity("FR", "360")])
-    intake = Intake(ledger, committer, fleet, book, lambda _, said: said, Limits(), turns)
+    books = Books(Book([intensity("FR", "360")]))
+    intake = Intake(
+        ledger, committer, fleet, books, lambda _, __, said: terms(said), Limits(), turns
+    )
     committing = asyncio.ensure_future(committer.run())
     try:
         yield Road(clock, intake, IngestService(intake), ledger)

@@ -22,6 +22,8 @@ from wattgram_collector.access.certificates import Certificates, CertificatesErr
 from wattgram_collector.access.credentials_file import CredentialsError
 from wattgram_collector.access.tls import TlsError
 from wattgram_collector.access.wiring import Access
+from wattgram_collector.accounting.emissions import Books
+from wattgram_collector.accounting.sites import Sites
 from wattgram_collector.config import CollectorConfig, LimitSettings
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
 from wattgram_collector.exposition.web import application
@@ -94,11 +96,13 @@ async def serving(
     certificates = _certificates(config, fleet)
     config = certificates.config
     access = _access(config, reload)
-    book = Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
+    books = Books(
+        Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
+    )
     turns = Turns(hosts_of_meters(config.redfish))
     turns.load(ledger, records.values())
-    intake = Intake(ledger, committer, fleet, book, config.zone_of, config.limits.as_sent, turns,
-                    bounds=config.limits)  # fmt: skip
+    intake = Intake(ledger, committer, fleet, books, Sites(config.zone_of).terms,
+                    config.limits.as_sent, turns, bounds=config.limits)  # fmt: skip
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
     service.add_to(server)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CORE, DRAM, GPU, PACKAGE, RECEIVE, SLOT, TRANSMIT, Book, intensity
+from builders import CORE, DRAM, GPU, PACKAGE, RECEIVE, SLOT, TRANSMIT, Book, intensity, terms
 from wattgram.readings import Series
 from wattgram.units import (
     BYTES_PER_GIGABYTE,
@@ -24,16 +24,21 @@ from wattgram.units import (
 )
 from wattgram_collector.accounting.emissions import (
     Account,
+    Amount,
+    Books,
     Columns,
+    Part,
     PostingKey,
+    Pricing,
     emissions_grams,
     postings,
+    shares,
 )
-from wattgram_collector.accounting.network import network_energy_microjoules
 from wattgram_collector.accounting.slots import slot_start_unix_seconds, split
 from wattgram_collector.intensity import IntensityBook
 
 SERIES = (PACKAGE, CORE, DRAM, RECEIVE, TRANSMIT)
+FR = terms("FR")
 FRANCE = intensity("FR", "44.18")
 FRANCE_LATER = intensity(
     "FR", "50", valid_from_unix_seconds=slot_start_unix_seconds(SLOT + 1), version="2"
@@ -53,7 +58,7 @@ def posted_of(
 ) -> dict[PostingKey, int]:
     """Post quantities by (column, slot)."""
     rows = {slot: [cells.get((index, slot)) for index in range(len(series))] for _, slot in cells}
-    return postings(rows, Columns(series), zone, book)
+    return postings(rows, Columns(series), terms(zone), Books(book))
 
 
 @given(st.integers(0, 1 << 62), st.integers(0, 2_000_000))
@@ -69,8 +74,8 @@ def test_no_intensity_is_another_thing_than_an_intensity_of_zero() -> None:
     zero = intensity("FR", "0")
     priced = posted_of({(0, SLOT): 5}, [PACKAGE], "FR", Book([zero]))
     unpriced = posted_of({(0, SLOT): 5}, [PACKAGE], "FR", Book([]))
-    assert priced == {PostingKey(Account.HOST, SLOT, zero): 5}
-    assert unpriced == {PostingKey(Account.HOST, SLOT, None): 5}
+    assert priced == {PostingKey(Account.HOST, SLOT, FR, zero): 5}
+    assert unpriced == {PostingKey(Account.HOST, SLOT, FR, None): 5}
 
 
 @given(found, st.sampled_from(("FR", "DE", "XX", "")))
@@ -80,7 +85,11 @@ def test_counted_energy_is_priced_plus_unpriced(
     """Whatever is known of the zone and of the time, no counted joule and no byte is lost."""
     book = Book([FRANCE_LATER, intensity("DE")])
     posted = posted_of(found, SERIES, zone, book)
-    for account, counted in ((Account.HOST, (0, 2)), (Account.NETWORK, (3, 4))):
+    for account, counted in (
+        (Account.HOST, (0, 2)),
+        (Account.RECEIVE, (3,)),
+        (Account.TRANSMIT, (4,)),
+    ):
         energy = sum(quantity for (index, _), quantity in found.items() if index in counted)
         assert sum(n for key, n in posted.items() if key.account is account) == energy
 
@@ -88,7 +97,7 @@ def test_counted_energy_is_priced_plus_unpriced(
 def test_a_series_that_is_not_counted_is_not_posted() -> None:
     """`core` is inside `package`: it is shown, and counting it would count it twice."""
     posted = posted_of({(0, SLOT): 100, (1, SLOT): 60}, [PACKAGE, CORE], "FR", Book([FRANCE]))
-    assert posted == {PostingKey(Account.HOST, SLOT, FRANCE): 100}
+    assert posted == {PostingKey(Account.HOST, SLOT, FR, FRANCE): 100}
 
 
 def test_the_counted_parts_of_a_host_are_posted_together() -> None:
@@ -97,15 +106,15 @@ def test_the_counted_parts_of_a_host_are_posted_together() -> None:
         {(0, SLOT): 1, (1, SLOT): 2, (2, SLOT): 4, (2, SLOT + 1): 8}, parts, "FR", Book([FRANCE])
     )
     assert posted == {
-        PostingKey(Account.HOST, SLOT, FRANCE): 7,
-        PostingKey(Account.HOST, SLOT + 1, FRANCE): 8,
+        PostingKey(Account.HOST, SLOT, FR, FRANCE): 7,
+        PostingKey(Account.HOST, SLOT + 1, FR, FRANCE): 8,
     }
 
 
 @pytest.mark.parametrize("zone", ["XX", ""])
 def test_an_unknown_zone_is_unpriced(zone: str) -> None:
     posted = posted_of({(0, SLOT): 7}, [PACKAGE], zone, Book([FRANCE]))
-    assert posted == {PostingKey(Account.HOST, SLOT, None): 7}
+    assert posted == {PostingKey(Account.HOST, SLOT, terms(zone), None): 7}
 
 
 def test_an_unnamed_zone_is_not_looked_up() -> None:
@@ -116,7 +125,7 @@ def test_an_unnamed_zone_is_not_looked_up() -> None:
             return FRANCE
 
     posted = posted_of({(0, SLOT): 7}, [PACKAGE], "", Everything())
-    assert posted == {PostingKey(Account.HOST, SLOT, None): 7}
+    assert posted == {PostingKey(Account.HOST, SLOT, terms(""), None): 7}
 
 
 def test_each_slot_is_priced_with_the_factor_of_its_own_time() -> None:
@@ -124,8 +133,8 @@ def test_each_slot_is_priced_with_the_factor_of_its_own_time() -> None:
         {(0, SLOT): 7, (0, SLOT + 1): 9}, [PACKAGE], "FR", Book([FRANCE_BEFORE, FRANCE_LATER])
     )
     assert posted == {
-        PostingKey(Account.HOST, SLOT, FRANCE_BEFORE): 7,
-        PostingKey(Account.HOST, SLOT + 1, FRANCE_LATER): 9,
+        PostingKey(Account.HOST, SLOT, FR, FRANCE_BEFORE): 7,
+        PostingKey(Account.HOST, SLOT + 1, FR, FRANCE_LATER): 9,
     }
 
 
@@ -137,8 +146,9 @@ def test_bytes_and_energy_are_different_accounts() -> None:
         Book([FRANCE]),
     )
     assert posted == {
-        PostingKey(Account.HOST, SLOT, FRANCE): 11,
-        PostingKey(Account.NETWORK, SLOT, FRANCE): 11,
+        PostingKey(Account.HOST, SLOT, FR, FRANCE): 11,
+        PostingKey(Account.RECEIVE, SLOT, FR, FRANCE): 5,
+        PostingKey(Account.TRANSMIT, SLOT, FR, FRANCE): 6,
     }
 
 
@@ -218,6 +228,13 @@ def test_case_gb_vs_gib(cases: dict[str, dict[str, Any]]) -> None:
     case = cases["gb_vs_gib"]
     energy = network_energy_microjoules(case["input"]["bytes"]) / MICROJOULES_PER_KILOWATT_HOUR
     assert float(energy) == pytest.approx(case["expect"]["kwh"], abs=5e-9)
+
+
+def network_energy_microjoules(transferred_bytes: int) -> Fraction:
+    pricing = Pricing.of(Account.NETWORK, FR, FRANCE)
+    (share,) = shares(pricing, Amount(0).plus(transferred_bytes, FRANCE))
+    assert (share.part, share.segment) == (Part.NETWORK, "network_swdm_v4")
+    return share.energy_microjoules
 
 
 def unix_nanoseconds(text: str) -> int:

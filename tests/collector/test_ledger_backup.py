@@ -137,7 +137,7 @@ def test_wrong_sums_are_backed_up_and_restored_and_said(
     change(path, "UPDATE usage SET quantity = quantity + 1 WHERE series = 3")
     assert main(["ledger", "backup", str(target)]) == 1
     said = capsys.readouterr().out
-    assert "2 faults\n  entry: agent 2 used 8 and posted 7 host_microjoules\n  control: " in said
+    assert "2 faults\n  entry: agent 2 used 8 and posted 7 microjoules\n  control: " in said
     assert main(["ledger", "restore", str(target)]) == 0
     assert "2 faults" in capsys.readouterr().out
     assert sum(used(totals(path)[2]).values()) == 8
@@ -216,7 +216,7 @@ def test_a_backup_of_the_first_version_is_restored_and_brought_up(
 ) -> None:
     old = first_version(tmp_path / "old.sqlite")
     report, _ = restore(path, old)
-    assert (report.schema_version, report.agents) == (2, 2)
+    assert (report.schema_version, report.agents) == (3, 2)
     assert len(totals(path)) == 2
     assert check(old, full=True).schema_version == 1
     assert not list(path.parent.glob("*version*"))
@@ -300,7 +300,7 @@ def test_the_new_ledger_is_of_who_had_the_former_one(path: Path, saved: Path) ->
 def test_check_says_that_a_ledger_is_sound(ledger: SqliteLedger, capsys: Output) -> None:
     assert main(["ledger", "check"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("schema version 2, 2 agents, data up to 2025-06-15")
+    assert said.startswith("schema version 3, 2 agents, data up to 2025-06-15")
     assert said.endswith("s: sound\n")
 
 
@@ -308,7 +308,7 @@ def test_check_as_json(ledger: SqliteLedger, path: Path, capsys: Output) -> None
     assert main(["ledger", "check", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["path"], said["sound"], said["findings"]) == (str(path), True, [])
-    assert (said["schema_version"], said["agents"]) == (2, 2)
+    assert (said["schema_version"], said["agents"]) == (3, 2)
     assert said["newest_sample_unix_nanoseconds"] == NOW
 
 

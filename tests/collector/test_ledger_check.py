@@ -127,7 +127,7 @@ def test_it_changes_nothing(path: Path) -> None:
          "control", "usage of agent 1 is 81, not 80"),
         ("DELETE FROM usage WHERE series = 1", "control", "usage of agent 1 is 30, not 80"),
         ("DELETE FROM usage WHERE series = 2", "entry",
-         "agent 1 used 50 and posted 80 host_microjoules"),
+         "agent 1 used 50 and posted 80 microjoules"),
         ("UPDATE postings SET quantity = 1 WHERE agent = 1", "control",
          "postings of agent 1 is 10, not 80"),
         ("DELETE FROM postings", "control", "postings of agent 2 is 0, not 7"),
@@ -240,7 +240,7 @@ def test_a_file_that_is_cut_off_is_found(path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "{}: schema version 0, this program knows 1 to 2"),
+        (b"", "{}: schema version 0, this program knows 1 to 3"),
         (b"no database at all" * 400, "unreadable: file is not a database"),
     ],
 )

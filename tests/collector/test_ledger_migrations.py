@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import SLOT, apply, entry, used
+from builders import SLOT, apply, entry, posted, used
 from ledger_files import (
     FRANCE,
     MISSING,
@@ -24,12 +24,14 @@ from ledger_files import (
 )
 from wattgram.readings import Component, Kind, Series
 from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.intensity import Tier
 from wattgram_collector.ledger import LedgerError, Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_check import check
 from wattgram_collector.ledger.sqlite_file import SqliteFile
 from wattgram_collector.ledger.sqlite_migrations import (
     SCHEMA_VERSION,
+    STEPS,
     SchemaVersionError,
     migrate,
     version_of,
@@ -61,8 +63,8 @@ def test_a_file_of_the_first_version_is_read_with_all_its_totals(old: Path) -> N
         ]  # fmt: skip
     assert used(totals[1]) == {PACKAGE: (1 << 40) + 5, CORE: 3}
     assert used(totals[2]) == {PACKAGE: 100, RECEIVE: 70}
-    assert totals[1].postings == {(Account.HOST, FRANCE): 1 << 40, (Account.HOST, None): 5}
-    assert totals[2].postings == {(Account.HOST, FRANCE): 100, (Account.NETWORK, FRANCE): 70}
+    assert totals[1].postings == posted(FRANCE, 1 << 40) | posted(None, 5)
+    assert totals[2].postings == posted(FRANCE, 100) | posted(FRANCE, 70, Account.NETWORK)
     assert totals[1].tallies == {(Tally.READINGS, ""): 900, MISSING: 4}
     assert totals[2].tallies == {
         (Tally.REFUSED_BATCHES, "future"): 1,
@@ -85,6 +87,26 @@ def test_it_then_is_what_a_new_file_is_and_adds_up(old: Path, tmp_path: Path) ->
     assert (report.schema_version, report.agents) == (SCHEMA_VERSION, 2)
 
 
+def test_every_version_on_the_way_is_the_one_that_was_released(old: Path, tmp_path: Path) -> None:
+    """The steps are tested one by one, and not only where all of them lead to."""
+    for step in range(1, len(STEPS)):
+        with closing(SqliteFile(old)) as file:
+            migrate(file, STEPS[:step])
+        schema = tmp_path / f"v{step + 1}.sqlite"
+        text = (Path(__file__).parent / "schemas" / f"v{step + 1}.sql").read_text("utf-8")
+        with closing(sqlite3.connect(schema)) as database:
+            database.executescript(text)
+        assert shape(old) == shape(schema)
+        assert check(old, full=True).findings == ()
+
+
+def test_what_was_priced_has_the_zone_of_its_factor(old: Path) -> None:
+    with closing(SqliteLedger(old)) as ledger:
+        totals = ledger.totals()
+    zones = {(one.account, one.terms.zone, one.tier) for one in totals[1].postings}
+    assert zones == {(Account.HOST, "FR", Tier.ANNUAL), (Account.HOST, "", None)}
+
+
 def test_a_copy_of_before_is_kept_beside_it(old: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with closing(SqliteLedger(old)):
@@ -105,14 +127,16 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     path = sound(tmp_path / "ledger.sqlite")
     change(path, "UPDATE schema_version SET version = version + 1")
     with pytest.raises(
-        SchemaVersionError, match=r"ledger\.sqlite: schema version 3, .* version 2"
+        SchemaVersionError, match=r"ledger\.sqlite: schema version \d+, this program writes"
     ):
         SqliteLedger(path)
     assert version(path) == SCHEMA_VERSION + 1
 
 
 def test_looking_at_an_older_file_does_not_change_it(old: Path) -> None:
-    with pytest.raises(SchemaVersionError, match="schema version 1, this program reads version 2"):
+    with pytest.raises(
+        SchemaVersionError, match="schema version 1, this program reads"
+    ):
         SqliteLedger.reading(old)
     assert version(old) == 1
 
@@ -120,18 +144,18 @@ def test_looking_at_an_older_file_does_not_change_it(old: Path) -> None:
 # ── steps of a program to come ───────────────────────────────────────────────────────────────
 
 
-def to_3(file: SqliteFile) -> None:
+def adds_a_column(file: SqliteFile) -> None:
     file.execute("ALTER TABLE agents ADD COLUMN note TEXT NOT NULL DEFAULT ''")
     file.execute("UPDATE agents SET note = host")
 
 
-def to_4(file: SqliteFile) -> None:
+def adds_a_table(file: SqliteFile) -> None:
     file.execute("CREATE TABLE more (one INTEGER)")
     file.execute("INSERT INTO more SELECT key FROM agents")
 
 
 def breaks(file: SqliteFile) -> None:
-    to_4(file)
+    adds_a_table(file)
     file.execute("INSERT INTO nowhere VALUES (1)")
 
 
@@ -142,13 +166,13 @@ def path(tmp_path: Path) -> Path:
 
 def steps_of(path: Path, *steps: object) -> None:
     with closing(SqliteFile(path)) as file:
-        migrate(file, (lambda _: None, *steps))  # type: ignore[arg-type]
+        migrate(file, (*STEPS, *steps))  # type: ignore[arg-type]
 
 
 def test_steps_run_in_order_and_once(path: Path) -> None:
-    steps_of(path, to_3, to_4)
-    steps_of(path, to_3, to_4)
-    assert version(path) == 4
+    steps_of(path, adds_a_column, adds_a_table)
+    steps_of(path, adds_a_column, adds_a_table)
+    assert version(path) == SCHEMA_VERSION + 2
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT note FROM agents").fetchall() == [("host-1",), ("host-2",)]
         assert database.execute("SELECT one FROM more").fetchall() == [(1,), (2,)]
@@ -156,11 +180,11 @@ def test_steps_run_in_order_and_once(path: Path) -> None:
 
 def test_a_step_that_fails_has_not_happened_and_those_before_it_have(path: Path) -> None:
     with pytest.raises(LedgerError, match="no such table: nowhere"):
-        steps_of(path, to_3, breaks)
-    assert version(path) == 3
+        steps_of(path, adds_a_column, breaks)
+    assert version(path) == SCHEMA_VERSION + 1
     assert "more" not in shape(path)
-    steps_of(path, to_3, to_4)
-    assert version(path) == 4
+    steps_of(path, adds_a_column, adds_a_table)
+    assert version(path) == SCHEMA_VERSION + 2
 
 
 DIES = """

@@ -71,7 +71,7 @@ def test_a_late_agent_loses_its_gauges_at_once_and_keeps_its_counters(alpha: Age
     in_time, late = shown([alpha], NOW + LATE), shown([alpha], NOW + LATE + 1)
     assert names.HOST_POWER in in_time
     counters = {family for family in in_time if family.type is Type.COUNTER}
-    assert set(late) == (counters | LIVENESS) - {names.AGENT_CPU}
+    assert set(late) == (counters | LIVENESS | {names.ADJUSTMENT}) - {names.AGENT_CPU}
     assert late[names.HOST_ENERGY] == in_time[names.HOST_ENERGY]
     assert (in_time[names.AGENT_UP], late[names.AGENT_UP]) == ({("alpha",): 1}, {("alpha",): 0})
 
@@ -231,7 +231,7 @@ def test_components_add_up_to_the_host_and_a_part_of_a_part_is_not_shown(alpha: 
 
 
 def test_priced_and_unpriced_energy_is_the_energy_of_the_host() -> None:
-    (beta,) = small_fleet()[1:]
+    beta = small_fleet()[1]
     found = shown([beta])
     priced = sum(found[names.EMISSIONS].values()) / Fraction(720) * 3_600_000
     assert priced + found[names.UNPRICED]["beta",] == found[names.HOST_ENERGY]["beta", "modelled"]

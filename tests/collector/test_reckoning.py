@@ -22,6 +22,7 @@ from builders import (
     hello,
     intensity,
     table,
+    terms,
     told,
 )
 from wattgram.readings import QUANTITY_MAX, Batch, Gap, Reach, SeriesTable
@@ -33,7 +34,7 @@ from wattgram.units import (
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
 )
-from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.accounting.emissions import Account, Books, PostingKey
 from wattgram_collector.ingest.reckoning import (
     AGE_NANOSECONDS_MAX,
     DURATION_NANOSECONDS_MAX,
@@ -59,9 +60,9 @@ def reckoned(
         told(of or table()),
         agent_key=7,
         session="s",
-        zone="FR",
+        terms=terms(),
         clock=clock,
-        book=Book([FRANCE]),
+        books=Books(Book([FRANCE])),
         now_unix_nanoseconds=now,
     )
 
@@ -137,8 +138,8 @@ def test_an_entry_says_whose_it_is_what_was_used_and_what_prices_it() -> None:
         newest_sample_unix_nanoseconds=NOW,
         usage={(PACKAGE, SLOT): 11, (CORE, SLOT): 3, (RECEIVE, SLOT): 70},
         postings={
-            PostingKey(Account.HOST, SLOT, FRANCE): 11,
-            PostingKey(Account.NETWORK, SLOT, FRANCE): 70,
+            PostingKey(Account.HOST, SLOT, terms(), FRANCE): 11,
+            PostingKey(Account.RECEIVE, SLOT, terms(), FRANCE): 70,
         },
         tallies={(Tally.READINGS, ""): 5},
     )

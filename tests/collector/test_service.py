@@ -20,6 +20,7 @@ from wattgram.readings import Batch, Reach
 from wattgram.wire import encode_batch, encode_hello, encode_series
 from wattgram_collector.config import LedgerSettings, LimitSettings
 from wattgram_collector.daemon import serving
+from wattgram_collector.intensity import Tier
 from wattgram_collector.ledger import AgentTotals, Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -86,9 +87,8 @@ async def test_the_zone_of_the_operator_prices_what_names_none(port: int, path: 
     async with calling(port, of=table(grid_zone="")) as caller:
         await caller.send(encoded(1))
         await caller.until(1)
-    ((_, factor),) = totals(path).postings
-    assert factor is not None
-    assert factor.zone == "DE"
+    (pricing,) = totals(path).postings
+    assert (pricing.terms.zone, pricing.tier) == ("DE", Tier.ANNUAL)
 
 
 async def test_a_repetition_is_acknowledged_and_not_counted(port: int, path: Path) -> None:

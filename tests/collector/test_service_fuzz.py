@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies
-from builders import PACKAGE, Book, batch, hello, intensity, table, used
+from builders import PACKAGE, Book, batch, hello, intensity, table, terms, used
 from wattgram.handshake import Ack, Welcome
 from wattgram.wire import decode_collector_message, encode_batch, encode_hello, encode_series
+from wattgram_collector.accounting.emissions import Books
 from wattgram_collector.config import LimitSettings
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
@@ -70,9 +71,10 @@ class Desk:
         limits = LimitSettings(max_batches_per_second=1e9, max_cpu_ratio_per_agent=1.0,
                                max_garbage_messages=3, max_sessions_per_agent_per_day=10**9,
                                max_cells=10_000)  # fmt: skip
-        book = Book([intensity("DE")])
-        self.intake = Intake(self.ledger, self.committer, Fleet({}, {}), book,
-                             lambda _, said: said, limits.as_sent, bounds=limits)  # fmt: skip
+        books = Books(Book([intensity("DE")]))
+        self.intake = Intake(self.ledger, self.committer, Fleet({}, {}), books,
+                             lambda _, __, said: terms(said), limits.as_sent,
+                             bounds=limits)  # fmt: skip
         self.service = IngestService(self.intake)
         self.committing = self.loop.create_task(self.committer.run())
 

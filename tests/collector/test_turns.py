@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW, PACKAGE, RECEIVE, SECOND, SLOT, entry, keyed, record, table
+from builders import NOW, PACKAGE, RECEIVE, SECOND, SLOT, entry, keyed, record, table, terms
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account, Columns, PostingKey
@@ -21,6 +21,7 @@ from wattgram_collector.ingest.turns import Slots, Turn, Turns
 from wattgram_collector.ledger import AgentTotals, Entry
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
+TERMS = terms()
 METER = Agent(record(9, "alpha-redfish", agent_id="redfish:r1"), AgentTotals())
 TABLE = table(PACKAGE, RECEIVE)
 SHOWN = (replace(PACKAGE, counted=False), RECEIVE)
@@ -46,8 +47,8 @@ def both(*, one: Agent | None = None) -> tuple[Turn, Turn]:
 def used(*slots: int, key: int = 1) -> Entry:
     usage = {(series, slot): 5 for slot in slots for series in (PACKAGE, RECEIVE)}
     made = entry(1, usage, agent_key=key)
-    postings = {PostingKey(Account.HOST, slot, None): 5 for slot in slots}
-    postings |= {PostingKey(Account.NETWORK, slot, None): 5 for slot in slots}
+    postings = {PostingKey(Account.HOST, slot, TERMS, None): 5 for slot in slots}
+    postings |= {PostingKey(Account.RECEIVE, slot, TERMS, None): 5 for slot in slots}
     return replace(made, postings=postings)
 
 
@@ -90,7 +91,7 @@ def test_the_first_to_count_in_a_slot_has_it_and_the_other_is_shown() -> None:
         taken, told = second.take(used(slot), TOLD, ASIDE)
         assert told is ASIDE
         assert taken.usage == {(SHOWN[0], slot): 5, (RECEIVE, slot): 5}
-        assert taken.postings == {PostingKey(Account.NETWORK, slot, None): 5}
+        assert taken.postings == {PostingKey(Account.RECEIVE, slot, TERMS, None): 5}
         assert (taken.sequence, taken.tallies) == (1, {})
 
 
@@ -106,7 +107,7 @@ def test_an_entry_over_two_slots_is_counted_where_it_may_be() -> None:
 
 def test_what_is_not_counted_has_no_slot() -> None:
     ours, meters = both()
-    only_bytes = replace(used(SLOT), postings={PostingKey(Account.NETWORK, SLOT, None): 5})
+    only_bytes = replace(used(SLOT), postings={PostingKey(Account.RECEIVE, SLOT, TERMS, None): 5})
     assert ours.take(only_bytes, TOLD, ASIDE) == (only_bytes, TOLD)
     assert counted(meters.take(used(SLOT), TOLD, ASIDE)[0]) == {SLOT}
 
@@ -183,7 +184,7 @@ def test_the_ledger_knows_the_counted_slots_as_runs(ledger: SqliteLedger) -> Non
     key = posted(ledger, "agent-1", "alpha", 7, 8, 9, 12, 20, 21)
     other = posted(ledger, "agent-2", "beta", 10, 11)
     only_bytes = replace(
-        entry(2, agent_key=key), postings={PostingKey(Account.NETWORK, 10, None): 5}
+        entry(2, agent_key=key), postings={PostingKey(Account.RECEIVE, 10, TERMS, None): 5}
     )
     ledger.apply([only_bytes])
     assert ledger.counted_slots(key) == [(7, 9), (12, 12), (20, 21)]

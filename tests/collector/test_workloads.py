@@ -27,6 +27,7 @@ from builders import (
     reported,
     small_fleet,
     table,
+    terms,
     told,
     used,
 )
@@ -35,6 +36,7 @@ from wattgram.handshake import HostFacts
 from wattgram.readings import Reach, Series
 from wattgram.wire import encode_batch, encode_series
 from wattgram.workloads import BUCKETS, OTHER, Workload, WorkloadKind, series_of
+from wattgram_collector.accounting.emissions import Books
 from wattgram_collector.config import ExpositionSettings, LimitSettings
 from wattgram_collector.daemon import serving
 from wattgram_collector.exposition import families as names
@@ -176,9 +178,9 @@ def test_columns_that_are_kept_as_one_are_added_up() -> None:
         told(of)._replace(series_keys=filed, filed=filed),  # type: ignore[arg-type]
         agent_key=1,
         session="s",
-        zone="FR",
+        terms=terms(),
         clock=AgentClock.of(hello(), NOW),
-        book=Book([intensity()]),
+        books=Books(Book([intensity()])),
         now_unix_nanoseconds=NOW,
     )
 

@@ -1,27 +1,20 @@
-"""PURE. Bytes to the energy that moving them takes outside the host.
+"""PURE. Models of the energy that moving bytes takes outside the host.
 
-Sustainable Web Design Model v4, operational energy of the network segment: 0.059 kWh per
-gigabyte (10^9 bytes), 2022-2023 figures; its data-centre and device segments are left out,
-since the host is metered. An allocation with an uncertainty of about a factor of two either
-way (Mytton, Lunden, Malmodin 2024): network energy does not follow traffic in the short run.
+An allocation with an uncertainty of about a factor of two either way (Mytton, Lunden, Malmodin
+2024, doi 10.1111/jiec.13512): network energy does not follow traffic in the short run. What a
+model says of the data centre and of the user's device is left out: the host is metered.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Final
 
-from wattgram.units import BYTES_PER_GIGABYTE, MICROJOULES_PER_KILOWATT_HOUR
+from wattgram_collector.accounting.terms import Counts, Segment
 
-SEGMENT: Final = "network_swdm_v4"
-KILOWATT_HOURS_PER_GIGABYTE: Final = Fraction("0.059")
-
-
-def network_energy_microjoules(transferred_bytes: int) -> Fraction:
-    """Return the modelled energy of the network segment for bytes received and transmitted."""
-    return (
-        transferred_bytes
-        * KILOWATT_HOURS_PER_GIGABYTE
-        * MICROJOULES_PER_KILOWATT_HOUR
-        / BYTES_PER_GIGABYTE
-    )
+# As ledgers of schema 2 and before were posted.
+SWDM_V4_BOTH: Final = Segment(
+    name="network_swdm_v4",
+    kilowatt_hours_per_gigabyte="0.059",
+    counts=Counts.BOTH,
+    source="Sustainable Web Design Model v4, operational energy of the network segment",
+)

@@ -60,6 +60,39 @@ EMISSIONS: Final = _family(
     "emissions_co2e_grams", Type.COUNTER, "host grid_zone tier",
     "Operational, location-based emissions of the host in grams of CO2e, as priced at ingest.",
 )  # fmt: skip
+ADJUSTMENT: Final = _family(
+    "emissions_adjustment_co2e_grams", Type.GAUGE, "host",
+    "What later and better carbon intensities change of wattgram_emissions_co2e_grams_total: add "
+    "it for the restated emissions. May be negative.",
+)  # fmt: skip
+OVERHEAD_ENERGY: Final = _family(
+    "facility_overhead_energy_joules", Type.COUNTER, "host",
+    "Energy of the facility beyond the host's meters in joules, by its PUE: energy x (PUE - 1).",
+)  # fmt: skip
+OVERHEAD_EMISSIONS: Final = _family(
+    "facility_overhead_emissions_co2e_grams", Type.COUNTER, "host",
+    "Emissions of the facility's overhead in grams of CO2e; not in the host's emissions.",
+)  # fmt: skip
+LOSS_EMISSIONS: Final = _family(
+    "transmission_loss_emissions_co2e_grams", Type.COUNTER, "host",
+    "Emissions of what transmission and distribution lost on the way in grams of CO2e, where the "
+    "carbon intensity does not have them inside; not in the host's emissions.",
+)  # fmt: skip
+UPSTREAM_EMISSIONS: Final = _family(
+    "upstream_emissions_co2e_grams", Type.COUNTER, "host",
+    "Emissions of the supply of fuel in grams of CO2e, only beside direct carbon intensities; not "
+    "in the host's emissions.",
+)  # fmt: skip
+MARKET_EMISSIONS: Final = _family(
+    "market_emissions_co2e_grams", Type.COUNTER, "host",
+    "Market-based emissions of the host and its overhead in grams of CO2e, by what was bought: "
+    "instead of the location-based ones, never with them.",
+)  # fmt: skip
+MARGINAL_EMISSIONS: Final = _family(
+    "marginal_emissions_co2e_grams", Type.COUNTER, "host",
+    "Emissions of the host and its overhead at marginal carbon intensities in grams of CO2e: for "
+    "decisions, never for an inventory.",
+)  # fmt: skip
 UNPRICED: Final = _family(
     "unpriced_energy_joules", Type.COUNTER, "host",
     "Counted energy in joules for which no carbon intensity is known: not in the emissions.",
@@ -74,8 +107,8 @@ NETWORK_TRANSMIT: Final = _family(
 )  # fmt: skip
 NETWORK_ENERGY: Final = _family(
     "network_energy_joules", Type.COUNTER, "host segment",
-    "Modelled energy outside the host of the bytes that it moved in joules, at 0.059 kWh/GB "
-    "(SWDM v4); not part of the host's energy.",
+    "Modelled energy outside the host of the bytes that it moved in joules, by a model of the "
+    "segment; not part of the host's energy.",
 )  # fmt: skip
 NETWORK_EMISSIONS: Final = _family(
     "network_emissions_co2e_grams", Type.COUNTER, "host segment",
@@ -85,6 +118,12 @@ NETWORK_EMISSIONS: Final = _family(
 INTENSITY: Final = _family(
     "grid_carbon_intensity_grams_per_kilowatt_hour", Type.GAUGE, "grid_zone provider signal",
     "Carbon intensity that prices the zone's energy now, in grams of CO2e per kilowatt-hour.",
+)  # fmt: skip
+INTENSITY_UNTIL: Final = _family(
+    "grid_carbon_intensity_valid_until_timestamp_seconds", Type.GAUGE,
+    "grid_zone provider signal",
+    "Until when that intensity holds, in unix seconds: it is older than now where it is the last "
+    "known one. Absent for a yearly average.",
 )  # fmt: skip
 AGENT_UP: Final = _family(
     "agent_up", Type.GAUGE, "host",
@@ -146,8 +185,10 @@ REFUSED_BATCHES: Final = _family(
 
 HOST_FAMILIES: Final = (
     HOST_ENERGY, COMPONENT_ENERGY, WORKLOAD_ENERGY, SENSOR_ENERGY, HOST_POWER, EMISSION_RATE,
-    EMISSIONS, UNPRICED,
-    NETWORK_RECEIVE, NETWORK_TRANSMIT, NETWORK_ENERGY, NETWORK_EMISSIONS, INTENSITY,
+    EMISSIONS, ADJUSTMENT, UNPRICED, OVERHEAD_ENERGY, OVERHEAD_EMISSIONS, LOSS_EMISSIONS,
+    UPSTREAM_EMISSIONS, MARKET_EMISSIONS, MARGINAL_EMISSIONS,
+    NETWORK_RECEIVE, NETWORK_TRANSMIT, NETWORK_ENERGY, NETWORK_EMISSIONS,
+    INTENSITY, INTENSITY_UNTIL,
     AGENT_UP, AGENT_LAST_SEEN, NEWEST_SAMPLE, CLOCK_OFFSET, SPOOLED, AGENT_CPU, AGENT_MEMORY,
     HOST_INFO, SOURCE_STATE, READINGS, GAP_SECONDS, REGISTER_RESETS, MISSING_BATCHES,
     REFUSED_BATCHES,

@@ -7,24 +7,31 @@ reads, and how often, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Final
 
 from wattgram.readings import Kind, Series
 from wattgram.units import (
     MICROJOULES_PER_JOULE,
+    MICROJOULES_PER_KILOWATT_HOUR,
     MICROSECONDS_PER_SECOND,
     MICROWATTS_PER_WATT,
     NANOSECONDS_PER_SECOND,
 )
 from wattgram.workloads import is_share
-from wattgram_collector.accounting.emissions import Account, emissions_grams
-from wattgram_collector.accounting.network import SEGMENT, network_energy_microjoules
+from wattgram_collector.accounting.emissions import (
+    Amount,
+    Part,
+    Pricing,
+    emissions_grams,
+    shares,
+)
 from wattgram_collector.exposition import families as names
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.text import Samples, Value
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.intensity import Intensity
+from wattgram_collector.intensity import Status
 from wattgram_collector.ledger import Tally
 
 Page = dict[Family, dict[tuple[str, ...], Value]]
@@ -48,6 +55,7 @@ def collect(
         late = agent.is_late(now_unix_nanoseconds)
         _liveness(page, agent, late=late)
         if not agent.is_gone(now_unix_nanoseconds):
+            _adjustment(page, agent)
             _counters(page, agent, now_unix_nanoseconds - zero_nanoseconds, sensors=sensors)
         if not late:
             _gauges(page, agent)
@@ -84,8 +92,8 @@ def _counters(page: Page, agent: Agent, shown_if_before: int, *, sensors: bool) 
         told.update(cells)
         if key not in young:
             grown.update(cells)
-    for posted, quantity in totals.postings.items():
-        cells = _posting(page, host, posted, quantity)
+    for posted, amount in totals.postings.items():
+        cells = _posting(page, host, posted, amount)
         told.update(cells)
         if posted not in young:
             grown.update(cells)
@@ -93,6 +101,13 @@ def _counters(page: Page, agent: Agent, shown_if_before: int, *, sensors: bool) 
     for family, labels in told - grown:
         page[family][labels] = 0
     _tallies(page, agent)
+
+
+def _adjustment(page: Page, agent: Agent) -> None:
+    """Show what restatements changed; 0 is said as well, where there is anything to restate."""
+    if agent.totals.postings:
+        change = agent.totals.adjustment / MICROJOULES_PER_KILOWATT_HOUR
+        page[names.ADJUSTMENT][agent.record.host,] = change
 
 
 def _usage(page: Page, host: str, series: Series, quantity: int, *, sensors: bool) -> list[Cell]:
@@ -117,22 +132,36 @@ def _usage(page: Page, host: str, series: Series, quantity: int, *, sensors: boo
     return cells
 
 
-def _posting(
-    page: Page, host: str, key: tuple[Account, Intensity | None], quantity: int
-) -> list[Cell]:
-    """Add a posting to the counters that show it; return which those are."""
-    account, factor = key
-    if account is Account.NETWORK:
-        energy = network_energy_microjoules(quantity)
-        cells = [_add(page, names.NETWORK_ENERGY, (host, SEGMENT), energy / MICROJOULES_PER_JOULE)]
-        if factor is not None:
-            grams = emissions_grams(energy, factor.value)
-            cells.append(_add(page, names.NETWORK_EMISSIONS, (host, SEGMENT), grams))
-        return cells
-    if factor is None:
-        return [_add(page, names.UNPRICED, (host,), Fraction(quantity, MICROJOULES_PER_JOULE))]
-    grams = emissions_grams(Fraction(quantity), factor.value)
-    return [_add(page, names.EMISSIONS, (host, factor.zone, factor.tier.value), grams)]
+def _posting(page: Page, host: str, pricing: Pricing, amount: Amount) -> list[Cell]:
+    """Add postings to the counters that show them; return which those are."""
+    cells = []
+    for share in shares(pricing, amount):
+        labels = (host, *([share.segment] if share.part is Part.NETWORK else []))
+        energy, grams = _FAMILIES[share.part]
+        if energy is not None:
+            joules = share.energy_microjoules / MICROJOULES_PER_JOULE
+            cells.append(_add(page, energy, labels, joules))
+        if share.grams is None:
+            if share.part is Part.HOST:
+                joules = share.energy_microjoules / MICROJOULES_PER_JOULE
+                cells.append(_add(page, names.UNPRICED, labels, joules))
+        elif share.part is Part.HOST and pricing.tier is not None:
+            where = (host, pricing.terms.zone, pricing.tier.value)
+            cells.append(_add(page, grams, where, share.grams))
+        else:
+            cells.append(_add(page, grams, labels, share.grams))
+    return cells
+
+
+_FAMILIES: Final[Mapping[Part, tuple[Family | None, Family]]] = {
+    Part.HOST: (None, names.EMISSIONS),  # its energy is what its meters say
+    Part.OVERHEAD: (names.OVERHEAD_ENERGY, names.OVERHEAD_EMISSIONS),
+    Part.LOSSES: (None, names.LOSS_EMISSIONS),
+    Part.UPSTREAM: (None, names.UPSTREAM_EMISSIONS),
+    Part.NETWORK: (names.NETWORK_ENERGY, names.NETWORK_EMISSIONS),
+    Part.MARKET: (None, names.MARKET_EMISSIONS),
+    Part.MARGINAL: (None, names.MARGINAL_EMISSIONS),
+}
 
 
 def _tallies(page: Page, agent: Agent) -> None:
@@ -165,6 +194,8 @@ def _gauges(page: Page, agent: Agent) -> None:
     if intensity is not None:
         labels = (intensity.zone, intensity.provider, intensity.signal)
         page[names.INTENSITY][labels] = intensity.value
+        if intensity.status is not Status.STATIC:
+            page[names.INTENSITY_UNTIL][labels] = intensity.valid_until_unix_seconds
     if agent.clock_offset_nanoseconds is not None:
         page[names.CLOCK_OFFSET][host,] = _seconds(agent.clock_offset_nanoseconds)
     if agent.status is not None:

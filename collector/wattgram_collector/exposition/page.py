@@ -11,7 +11,7 @@ from wattgram.units import (
     MICROWATTS_PER_WATT,
     SECONDS_PER_HOUR,
 )
-from wattgram_collector.accounting.emissions import Account, emissions_grams
+from wattgram_collector.accounting.emissions import Part, emissions_grams, shares
 from wattgram_collector.ingest.agents import Agent
 
 _STYLE = """
@@ -97,15 +97,16 @@ def _row(agent: Agent, now: int) -> str:
 def _sums(agent: Agent) -> tuple[Fraction | None, Fraction | None, Fraction | None]:
     """Return kilowatt-hours, grams, and kilowatt-hours that no factor prices; None is unknown."""
     posted = [
-        (factor, Fraction(quantity))
-        for (account, factor), quantity in agent.totals.postings.items()
-        if account is Account.HOST
+        share
+        for pricing, amount in agent.totals.postings.items()
+        for share in shares(pricing, amount)
+        if share.part is Part.HOST
     ]
     if not posted:
         return None, None, None
-    priced = [emissions_grams(quantity, factor.value) for factor, quantity in posted if factor]
-    energy = sum(quantity for _, quantity in posted)
-    unpriced = sum(quantity for factor, quantity in posted if factor is None)
+    priced = [share.grams for share in posted if share.grams is not None]
+    energy = sum(share.energy_microjoules for share in posted)
+    unpriced = sum(share.energy_microjoules for share in posted if share.grams is None)
     return (
         Fraction(energy) / MICROJOULES_PER_KILOWATT_HOUR,
         Fraction(sum(priced)) if priced else None,

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from wattgram.handshake import Hello, Limits
+from wattgram.handshake import Hello, HostFacts, Limits
 from wattgram.readings import Kind, Series, SeriesTable
-from wattgram_collector.accounting.emissions import Columns
+from wattgram_collector.accounting.emissions import Books, Columns
+from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.config import LimitSettings
 from wattgram_collector.ingest.admission import Gate
 from wattgram_collector.ingest.agents import Agent, Fleet
@@ -21,7 +22,6 @@ from wattgram_collector.ingest.pressure import Pressure
 from wattgram_collector.ingest.reckoning import RefusalError, Told
 from wattgram_collector.ingest.turns import Turns
 from wattgram_collector.ingest.visitors import Visitor, Visitors
-from wattgram_collector.intensity import IntensityBook
 from wattgram_collector.ledger import AgentRecord, Ledger
 
 LOG: Final = logging.getLogger("wattgram.ingest")
@@ -42,18 +42,18 @@ class Intake:
         ledger: Ledger,
         committer: Committer,
         fleet: Fleet,
-        book: IntensityBook,
-        zone_of: Callable[[str, str], str],
+        books: Books,
+        terms_of: Callable[[str, HostFacts, str], Terms],
         limits: Limits,
         turns: Turns | None = None,
         *,
         bounds: LimitSettings | None = None,
     ) -> None:
-        """`zone_of(host, said)` returns the grid zone to price with, '' when nobody knows."""
+        """`terms_of(host, facts, said_zone)` returns the terms that the energy of a host has."""
         self.turns = turns or Turns({})
         self.committer = committer
         self.fleet = fleet
-        self.book = book
+        self.books = books
         self.limits = limits
         self.streams = 0
         self.batches = 0
@@ -71,7 +71,7 @@ class Intake:
         self._visitors = Visitors(bounds, self.seconds)
         self._enrolling: set[str] = set()
         self._ledger = ledger
-        self._zone_of = zone_of
+        self._terms_of = terms_of
         self._told: dict[int, dict[tuple[Series, ...], Told]] = {}
         self._told_series = 0
         self._zones_said: dict[str, set[str]] = {}
@@ -160,15 +160,16 @@ class Intake:
             LOG.warning("workloads_folded host=%s count=%d: it has had %d, these are other",
                         host, folded, self.bounds.max_workloads)  # fmt: skip
 
-    def resolve_zone(self, host: str, said: str) -> str:
-        """Return the zone to price with; one that no table knows is said once a host."""
-        zone = self._zone_of(host, said)
+    def terms(self, record: AgentRecord, said_zone: str) -> Terms:
+        """Return the terms of a host; a zone that no table knows is said once a host."""
+        terms = self._terms_of(record.host, record.facts, said_zone)
+        host, zone = record.host, terms.zone
         said_before = self._zones_said.setdefault(host, set())
         if zone not in said_before and len(said_before) < _ZONES_SAID_MAX:
             said_before.add(zone)
             if not zone:
                 LOG.warning("grid_zone_unset host=%s: its energy is unpriced", host)
-            elif self.book.at(zone, int(time.time())) is None:
+            elif self.books.location.at(zone, int(time.time())) is None:
                 LOG.warning("grid_zone_unknown host=%s zone=%s: its energy is unpriced",
                             host, zone)  # fmt: skip
-        return zone
+        return terms

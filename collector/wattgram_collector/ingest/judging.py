@@ -131,15 +131,15 @@ class Judge:
         now = time.time_ns()
         self._clock = self._clock.refreshed(batch.status, now)
         self._agent.clock_offset_nanoseconds = self._clock.offset_nanoseconds
-        zone = self._intake.resolve_zone(self._agent.record.host, told.table.grid_zone)
+        terms = self._intake.terms(self._agent.record, told.table.grid_zone)
         entry = reckon(
             batch,
             told,
             agent_key=self._agent.record.key,
             session=self._session,
-            zone=zone,
+            terms=terms,
             clock=self._clock,
-            book=self._intake.book,
+            books=self._intake.books,
             now_unix_nanoseconds=now,
         )
         if batch.gaps:
@@ -147,7 +147,9 @@ class Judge:
         shown = told
         if self._turn is not None:
             entry, shown = self._turn.take(entry, told, self.tables.aside(batch.series_number))
-        claim = Claim(entry, batch.start_unix_nanoseconds, batch, shown, zone, told.table.boot_id)
+        claim = Claim(
+            entry, batch.start_unix_nanoseconds, batch, shown, terms.zone, told.table.boot_id
+        )
         return claim._replace(size_bytes=size_bytes + ROW_BYTES * claim.rows)
 
     def _folded(self, entry: Entry) -> dict[tuple[Tally, str], int]:
@@ -167,7 +169,7 @@ class Judge:
         ):
             self._note_clone("a session that goes on after a later one began")
         seconds = newest // NANOSECONDS_PER_SECOND
-        intensity = self._intake.book.at(claim.zone, seconds) if claim.zone else None
+        intensity = self._intake.books.location.at(claim.zone, seconds) if claim.zone else None
         self._agent.zone = claim.zone
         self._agent.note(batch, told, outcome, intensity)
 

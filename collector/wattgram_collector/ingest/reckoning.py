@@ -15,13 +15,14 @@ from wattgram.units import (
     ACCOUNTING_SLOT_NANOSECONDS,
     BYTES_PER_GIGABYTE,
     MICROWATTS_PER_WATT,
+    NANOSECONDS_PER_MICROSECOND,
     NANOSECONDS_PER_SECOND,
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
 )
-from wattgram_collector.accounting.emissions import Columns, postings
-from wattgram_collector.accounting.slots import SlotQuantities, quantities
-from wattgram_collector.intensity import IntensityBook
+from wattgram_collector.accounting.emissions import Books, Columns, postings, standby_postings
+from wattgram_collector.accounting.slots import SlotQuantities, quantities, split
+from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.ledger import Entry, Tally, TallyKey
 
 CLOCK_TOLERANCE_NANOSECONDS: Final = 2 * NANOSECONDS_PER_SECOND
@@ -127,9 +128,9 @@ def reckon(
     *,
     agent_key: int,
     session: str,
-    zone: str,
+    terms: Terms,
     clock: AgentClock,
-    book: IntensityBook,
+    books: Books,
     now_unix_nanoseconds: int,
 ) -> Entry:
     """Return what the ledger is to add for `batch`; raises RefusalError."""
@@ -138,6 +139,10 @@ def reckon(
     _require_plausible_time(batch, start, end, now_unix_nanoseconds)
     found = quantities(batch, start)
     _require_plausible_quantities(batch, told, found)
+    posted = postings(found, told.columns, terms, books)
+    if terms.stands_by:
+        seen = dict(split(batch.duration_nanoseconds // NANOSECONDS_PER_MICROSECOND, start, end))
+        posted |= standby_postings(seen, terms, books.location)
     return Entry(
         agent_key=agent_key,
         session=session,
@@ -146,7 +151,7 @@ def reckon(
         # What ends later than now is not newer than what ends now, when it comes.
         newest_sample_unix_nanoseconds=min(end, now_unix_nanoseconds),
         usage=_usage(found, told.series_keys),
-        postings=postings(found, told.columns, zone, book),
+        postings=posted,
         tallies=_tallies(batch),
     )
 

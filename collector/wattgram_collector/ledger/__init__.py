@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
-from wattgram_collector.accounting.emissions import Account, PostingKey
-from wattgram_collector.intensity import Intensity
+from wattgram_collector.accounting.emissions import Amount, PostingKey, Pricing
 
 
 class Tally(StrEnum):
@@ -64,7 +64,9 @@ class AgentTotals:
     series: dict[int, Series] = field(default_factory=dict)
     usage: dict[int, int] = field(default_factory=dict)
     """By key of `series`."""
-    postings: dict[tuple[Account, Intensity | None], int] = field(default_factory=dict)
+    postings: dict[Pricing, Amount] = field(default_factory=dict)
+    adjustment: Fraction = Fraction(0)
+    """By how much restatements changed the host's emissions: microjoules times g/kWh."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     # When a key was first added to, by this process; keys that were read back are older.
     first_added_unix_nanoseconds: dict[object, int] = field(default_factory=dict)
@@ -82,11 +84,12 @@ class AgentTotals:
                 first[series] = now
             usage[series] += quantity
         for posting, quantity in entry.postings.items():
-            key = (posting.account, posting.factor)
-            if key not in postings:
-                postings[key] = 0
+            key = Pricing.of(posting.account, posting.terms, posting.factor)
+            sum_before = postings.get(key)
+            if sum_before is None:
+                sum_before = Amount(0)
                 first[key] = now
-            postings[key] += quantity
+            postings[key] = sum_before.plus(quantity, posting.factor)
         for tally, count in entry.tallies.items():
             self.tallies[tally] = self.tallies.get(tally, 0) + count
         if outcome.missing:

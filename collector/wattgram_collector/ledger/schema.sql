@@ -1,8 +1,8 @@
--- Version 2. Everything is added to, nothing is taken away or overwritten but high-water marks.
+-- Version 3. Everything is added to, nothing is taken away or overwritten but high-water marks.
 -- A file of an earlier version becomes this one: sqlite_migrations.py, which a change here needs.
 
 CREATE TABLE schema_version (version INTEGER NOT NULL);
-INSERT INTO schema_version VALUES (2);
+INSERT INTO schema_version VALUES (3);
 
 CREATE TABLE agents (
   key INTEGER PRIMARY KEY,
@@ -67,14 +67,68 @@ CREATE TABLE factors (
           valid_until_unix_seconds, signal, scope, boundary, losses, accounting, status)
 );
 
--- Counted quantities by the factor that prices them; factor 0 is none: unpriced.
+-- What beside the factor turned quantities into grams: the text is JSON, see accounting/terms.py.
+CREATE TABLE terms (
+  key INTEGER PRIMARY KEY,
+  zone TEXT NOT NULL,                       -- both as in the text, to look for them
+  network_zone TEXT NOT NULL,
+  text TEXT NOT NULL UNIQUE
+);
+
+-- Counted quantities by the factor that priced them when they came; factor 0 is none: unpriced.
 CREATE TABLE postings (
   agent INTEGER NOT NULL REFERENCES agents,
   account TEXT NOT NULL,                    -- names the unit of quantity
   slot INTEGER NOT NULL,
+  terms INTEGER NOT NULL REFERENCES terms,
   factor INTEGER NOT NULL,
   quantity INTEGER NOT NULL,
-  PRIMARY KEY (agent, slot, account, factor)
+  PRIMARY KEY (agent, slot, account, terms, factor)
+) WITHOUT ROWID;
+
+-- Every version of every value that a provider said, priced with or not.
+CREATE TABLE intensities (
+  zone TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  signal TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  boundary TEXT NOT NULL,
+  losses TEXT NOT NULL,
+  accounting TEXT NOT NULL,
+  valid_from_unix_seconds INTEGER NOT NULL,
+  valid_until_unix_seconds INTEGER NOT NULL,
+  fetched_unix_seconds INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  grams_per_kilowatt_hour TEXT NOT NULL,
+  version TEXT NOT NULL,
+  PRIMARY KEY (zone, valid_from_unix_seconds, provider, signal, scope, fetched_unix_seconds,
+               boundary, losses, accounting, valid_until_unix_seconds)
+) WITHOUT ROWID;
+
+-- Restatements: from this pass on the energy of a grid in a slot has another factor, whichever
+-- priced it when it came. The newest pass holds. One of a period that was frozen is only noted.
+CREATE TABLE passes (
+  pass INTEGER PRIMARY KEY,
+  begun_unix_seconds INTEGER NOT NULL,
+  reason TEXT NOT NULL
+);
+CREATE TABLE repricings (
+  signal TEXT NOT NULL,                     -- average or marginal
+  zone TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  pass INTEGER NOT NULL REFERENCES passes,
+  factor INTEGER NOT NULL REFERENCES factors,
+  is_prior_period INTEGER NOT NULL,
+  PRIMARY KEY (signal, zone, slot, pass)
+) WITHOUT ROWID;
+
+-- What restatements changed, by day of UTC: only sums of the above, made again with every pass.
+CREATE TABLE adjustments (
+  zone TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  agent INTEGER NOT NULL REFERENCES agents,
+  microjoules_times_intensity TEXT NOT NULL, -- of the host's energy; exact, integer or fraction
+  PRIMARY KEY (zone, day, agent)
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies (

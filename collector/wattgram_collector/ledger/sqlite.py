@@ -16,6 +16,7 @@ from typing import Any
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import (
     AgentRecord,
@@ -60,7 +61,7 @@ class SqliteLedger:
         self._faults = 0
         self._file = self._opened(create=True)
         try:
-            self._applied, self._series, self._factors = reading.load(self._file)
+            self._applied, self._series, self._terms, self._factors = reading.load(self._file)
         except LedgerError as error:
             self._file.close()
             raise _about(path, error) from error
@@ -145,7 +146,7 @@ class SqliteLedger:
         self._file.is_doubtful = True  # until all of this is done
         file = self._opened(create=False)
         try:
-            applied, series, factors = reading.load(file)
+            applied, series, terms, factors = reading.load(file)
         except LedgerError as error:
             file.close()
             raise _about(self._path, error) from error
@@ -153,7 +154,7 @@ class SqliteLedger:
             file.close()
             raise LedgerChangedError(f"{self._path}: is not what it was before it failed")
         self._file.close()
-        self._file, self._series, self._factors = file, series, factors
+        self._file, self._series, self._terms, self._factors = file, series, terms, factors
 
     # ── agents ───────────────────────────────────────────────────────────────────────────
 
@@ -230,20 +231,32 @@ class SqliteLedger:
         return outcomes
 
     def _write(self, news: Sequence[Outcome], applied: Mapping[tuple[int, str], int]) -> None:
+        new_terms: reading.TermsKeys = {}
         new_factors: reading.FactorKeys = {}
         with self._transaction():
             usage, postings, tallies = sql.added_rows(
-                news, lambda factor: self._factor_key(factor, new_factors)
+                news,
+                lambda terms: self._terms_key(terms, new_terms),
+                lambda factor: self._factor_key(factor, new_factors),
             )
             self._add(sql.ADD_USAGE, usage)
             self._add(sql.ADD_POSTINGS, postings)
             self._add(sql.ADD_TALLIES, tallies)
             self._add(sql.MOVE_SESSIONS, sql.session_rows(news, applied))
+        self._terms.update(new_terms)
         self._factors.update(new_factors)
 
     def _add(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             self._file.execute(statement, json.dumps(rows))
+
+    def _terms_key(self, terms: Terms, new: dict[Terms, int]) -> int:
+        key = self._terms.get(terms) or new.get(terms)
+        if key is None:
+            key = new[terms] = self._file.execute(
+                sql.INSERT_TERMS, terms.zone, terms.network_zone, terms.as_text()
+            )
+        return key
 
     def _factor_key(self, factor: Intensity | None, new: dict[Intensity | None, int]) -> int:
         key = self._factors.get(factor)
@@ -256,7 +269,7 @@ class SqliteLedger:
 
     def totals(self) -> dict[int, AgentTotals]:
         """See Ledger."""
-        return reading.totals(self._file, self._series, self._factors)
+        return reading.totals(self._file, self._series, self._terms, self._factors)
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """See Ledger."""

@@ -30,6 +30,8 @@ from wattgram_collector.ledger.sqlite_migrations import (
 FINDINGS_MAX: Final = 20
 CONTROLLED_VERSION: Final = 2
 """Control totals are kept from this version on."""
+TERMS_VERSION: Final = 3
+"""Postings have terms from this version on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ def _findings(file: SqliteFile, version: int, *, full: bool) -> list[Finding]:
     found: list[Finding] = []
     try:
         found.extend(_storage(file, full=full))
-        found.extend(_rows(file))
-        _read_all(file)
+        found.extend(_rows(file, version))
+        _read_all(file, version)
         if not found:
             found.extend(_mismatches(file, version))
     except LedgerError as error:
@@ -137,7 +139,7 @@ def _storage(file: SqliteFile, *, full: bool) -> Iterator[Finding]:
             yield Finding("storage", line)
 
 
-def _rows(file: SqliteFile) -> Iterator[Finding]:
+def _rows(file: SqliteFile, version: int) -> Iterator[Finding]:
     for table, column in (("usage", "quantity"), ("postings", "quantity"), ("tallies", "count")):
         ((count,),) = file.all(
             f"SELECT count(*) FROM {table}"  # noqa: S608
@@ -152,24 +154,51 @@ def _rows(file: SqliteFile) -> Iterator[Finding]:
         ("tallies", "agent", "agents"),
         ("usage", "series", "series"),
         ("postings", "factor", "factors"),
+        *(_OWNED_SINCE_TERMS if version >= TERMS_VERSION else ()),
     ):
         ((count,),) = file.all(
             f"SELECT count(*) FROM {table}"  # noqa: S608
-            f" WHERE {column} NOT IN (SELECT key FROM {owner} UNION ALL SELECT {_NO_OWNER[owner]})"
+            f" WHERE {column} NOT IN (SELECT {_KEY.get(owner, 'key')} FROM {owner}"
+            f" UNION ALL SELECT {_NO_OWNER[owner]})"
         )
         if count:
             yield Finding("orphan", f"{count} rows of {table} belong to none of {owner}")
 
 
-def _read_all(file: SqliteFile) -> None:
+def _read_all(file: SqliteFile, version: int) -> None:
     """Read it as a start does; raises LedgerError for a word that this program does not know."""
-    _, series, factors = reading.load(file)
+    if version < TERMS_VERSION:  # a start brings it up first
+        return
+    _, series, terms, factors = reading.load(file)
     reading.agents(file)
-    reading.totals(file, series, factors)
+    reading.totals(file, series, terms, factors)
 
 
-_NO_OWNER: Final = {"agents": -1, "series": -1, "factors": reading.UNPRICED}
+_OWNED_SINCE_TERMS: Final = (
+    ("postings", "terms", "terms"),
+    ("repricings", "factor", "factors"),
+    ("repricings", "pass", "passes"),
+)
+_KEY: Final = {"passes": "pass"}
+_NO_OWNER: Final = {
+    "agents": -1,
+    "series": -1,
+    "factors": reading.UNPRICED,
+    "terms": -1,
+    "passes": -1,
+}
 """A key that no row of a table has, and that another may name all the same."""
+
+
+ENERGY: Final = "microjoules"
+TRAFFIC: Final = "bytes"
+_MATTER: Final = {
+    Account.HOST: ENERGY,
+    Account.NETWORK: TRAFFIC,
+    Account.RECEIVE: TRAFFIC,
+    Account.TRANSMIT: TRAFFIC,
+}
+"""What is posted once. The other accounts have the same again, at another factor."""
 
 
 # ── mismatches: rows that are well formed, and do not add up ─────────────────────────────────
@@ -177,45 +206,49 @@ _NO_OWNER: Final = {"agents": -1, "series": -1, "factors": reading.UNPRICED}
 
 def _mismatches(file: SqliteFile, version: int) -> Iterator[Finding]:
     used, counted = _usage(file)
-    posted = _postings(file)
+    posted, booked = _postings(file)
     for agent in sorted((used.keys() | posted.keys()) - _saturated(file)):
-        booked = posted.get(agent, {})
-        for account, quantity in counted.get(agent, {}).items():
-            if quantity != booked.get(account, 0):
+        for matter, quantity in counted.get(agent, {}).items():
+            found = booked.get(agent, {}).get(matter, 0)
+            if quantity != found:
                 yield Finding(
-                    "entry",
-                    f"agent {agent} used {quantity} and posted {booked.get(account, 0)}"
-                    f" {account.value}",
+                    "entry", f"agent {agent} used {quantity} and posted {found} {matter}"
                 )
         if version >= CONTROLLED_VERSION:
-            yield from _control(file, agent, used.get(agent, 0), sum(booked.values()))
+            yield from _control(file, agent, used.get(agent, 0), posted.get(agent, 0))
     yield from _sequences(file, version)
 
 
-def _usage(file: SqliteFile) -> tuple[dict[int, int], dict[int, dict[Account, int]]]:
-    """Return what each agent used: all of it, and what is counted, by account."""
+def _usage(file: SqliteFile) -> tuple[dict[int, int], dict[int, dict[str, int]]]:
+    """Return what each agent used: all of it, and what is counted, by matter."""
     owner = {
-        key: (agent, Account.HOST if kind == Kind.ENERGY else Account.NETWORK, counted)
+        key: (agent, ENERGY if kind == Kind.ENERGY else TRAFFIC, counted)
         for key, agent, kind, counted in file.all("SELECT key, agent, kind, counted FROM series")
     }
     used: dict[int, int] = {}
-    by_account: dict[int, dict[Account, int]] = {}
+    by_matter: dict[int, dict[str, int]] = {}
     for series, *halves in file.all(sql.SUM_USAGE):
-        agent, account, is_counted = owner[series]
+        agent, matter, is_counted = owner[series]
         quantity = sql.whole(*halves)
         used[agent] = used.get(agent, 0) + quantity
         if is_counted:
-            sums = by_account.setdefault(agent, {})
-            sums[account] = sums.get(account, 0) + quantity
-    return used, by_account
+            sums = by_matter.setdefault(agent, {})
+            sums[matter] = sums.get(matter, 0) + quantity
+    return used, by_matter
 
 
-def _postings(file: SqliteFile) -> dict[int, dict[Account, int]]:
-    posted: dict[int, dict[Account, int]] = {}
-    for agent, account, _, *halves in file.all(sql.SUM_POSTINGS):
-        sums = posted.setdefault(agent, {})
-        sums[Account(account)] = sums.get(Account(account), 0) + sql.whole(*halves)
-    return posted
+def _postings(file: SqliteFile) -> tuple[dict[int, int], dict[int, dict[str, int]]]:
+    """Return what was posted for each agent: all of it, and what its meters used, by matter."""
+    posted: dict[int, int] = {}
+    by_matter: dict[int, dict[str, int]] = {}
+    for agent, account, *halves in file.all(sql.SUM_ACCOUNTS):
+        quantity = sql.whole(*halves)
+        posted[agent] = posted.get(agent, 0) + quantity
+        matter = _MATTER.get(Account(account))
+        if matter is not None:
+            sums = by_matter.setdefault(agent, {})
+            sums[matter] = sums.get(matter, 0) + quantity
+    return posted, by_matter
 
 
 def _saturated(file: SqliteFile) -> set[int]:

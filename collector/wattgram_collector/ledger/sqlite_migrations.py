@@ -10,6 +10,7 @@ tests/collector/schemas. Steps are never changed once released.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -62,7 +63,93 @@ def _to_2(file: SqliteFile) -> None:
     )
 
 
-STEPS: Final[Sequence[Step]] = (_to_2,)
+_TERMS_2: Final = """
+CREATE TABLE terms (
+  key INTEGER PRIMARY KEY,
+  zone TEXT NOT NULL,
+  network_zone TEXT NOT NULL,
+  text TEXT NOT NULL UNIQUE
+);
+CREATE TABLE postings_3 (
+  agent INTEGER NOT NULL REFERENCES agents,
+  account TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  terms INTEGER NOT NULL REFERENCES terms,
+  factor INTEGER NOT NULL,
+  quantity INTEGER NOT NULL,
+  PRIMARY KEY (agent, slot, account, terms, factor)
+) WITHOUT ROWID;
+CREATE TABLE intensities (
+  zone TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  signal TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  boundary TEXT NOT NULL,
+  losses TEXT NOT NULL,
+  accounting TEXT NOT NULL,
+  valid_from_unix_seconds INTEGER NOT NULL,
+  valid_until_unix_seconds INTEGER NOT NULL,
+  fetched_unix_seconds INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  grams_per_kilowatt_hour TEXT NOT NULL,
+  version TEXT NOT NULL,
+  PRIMARY KEY (zone, valid_from_unix_seconds, provider, signal, scope, fetched_unix_seconds,
+               boundary, losses, accounting, valid_until_unix_seconds)
+) WITHOUT ROWID;
+CREATE TABLE passes (
+  pass INTEGER PRIMARY KEY,
+  begun_unix_seconds INTEGER NOT NULL,
+  reason TEXT NOT NULL
+);
+CREATE TABLE repricings (
+  signal TEXT NOT NULL,
+  zone TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  pass INTEGER NOT NULL REFERENCES passes,
+  factor INTEGER NOT NULL REFERENCES factors,
+  is_prior_period INTEGER NOT NULL,
+  PRIMARY KEY (signal, zone, slot, pass)
+) WITHOUT ROWID;
+CREATE TABLE adjustments (
+  zone TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  agent INTEGER NOT NULL REFERENCES agents,
+  microjoules_times_intensity TEXT NOT NULL,
+  PRIMARY KEY (zone, day, agent)
+) WITHOUT ROWID;
+"""
+_SEGMENT_2: Final = (
+    '{"segments":[{"counts":"both","kilowatt_hours_per_gigabyte":"0.059",'
+    '"name":"network_swdm_v4","source":"Sustainable Web Design Model v4, operational energy of the'
+    ' network segment","standby_watts":"0"}]'
+)
+
+
+def _to_3(file: SqliteFile) -> None:
+    """Terms beside every posting, and room for revisions.
+
+    What was posted before had the zone of its factor and one model of the network. Where nothing
+    priced it the zone was not kept.
+    """
+    file.script(_TERMS_2)
+    zones = [zone for (zone,) in file.all("SELECT DISTINCT zone FROM factors ORDER BY zone")]
+    for zone in ["", *zones]:
+        named = f',"network_zone":{json.dumps(zone)},' if zone else ""
+        text = _SEGMENT_2.replace('{"segments"', f'{{{named[1:]}"segments"')
+        text += f',"zone":{json.dumps(zone)}}}' if zone else "}"
+        file.execute(
+            "INSERT INTO terms (zone, network_zone, text) VALUES (?, ?, ?)", zone, zone, text
+        )
+    file.execute(
+        "INSERT INTO postings_3 SELECT p.agent, p.account, p.slot, t.key, p.factor, p.quantity"
+        " FROM postings p LEFT JOIN factors f ON f.key = p.factor"
+        " JOIN terms t ON t.zone = coalesce(f.zone, '')"
+    )
+    file.execute("DROP TABLE postings")
+    file.execute("ALTER TABLE postings_3 RENAME TO postings")
+
+
+STEPS: Final[Sequence[Step]] = (_to_2, _to_3)
 """The first leads from version 1 to version 2, and so on."""
 SCHEMA_VERSION: Final = 1 + len(STEPS)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import Final
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
-from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.emissions import Account, Amount, Pricing
+from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import AgentRecord, AgentTotals, LedgerError, Tally, Trouble
 from wattgram_collector.ledger import statements as sql
@@ -18,10 +20,11 @@ UNPRICED: Final = 0
 Applied = dict[tuple[int, str], int]
 """Agent and session to the highest applied sequence."""
 SeriesKeys = dict[tuple[int, Series], int]
+TermsKeys = dict[Terms, int]
 FactorKeys = dict[Intensity | None, int]
 
 
-def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, FactorKeys]:
+def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, TermsKeys, FactorKeys]:
     """Read what a process keeps of the file; raises LedgerError."""
     applied = {
         (agent, session): sequence
@@ -33,11 +36,14 @@ def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, FactorKeys]:
             (agent, sql.series_of(values)): key
             for key, agent, *values in file.all(sql.SELECT_SERIES)
         }
+        terms = {
+            Terms.from_text(text): key for key, text in file.all("SELECT key, text FROM terms")
+        }
         for key, *values in file.all(sql.SELECT_FACTORS):
             factors[sql.factor_of(values)] = key
     except ValueError as error:
         raise LedgerError(str(error), Trouble.DAMAGED) from error
-    return applied, series, factors
+    return applied, series, terms, factors
 
 
 def agents(file: SqliteFile) -> list[AgentRecord]:
@@ -65,19 +71,27 @@ def agents(file: SqliteFile) -> list[AgentRecord]:
 
 
 def totals(
-    file: SqliteFile, series_keys: SeriesKeys, factor_keys: FactorKeys
+    file: SqliteFile, series_keys: SeriesKeys, terms_keys: TermsKeys, factor_keys: FactorKeys
 ) -> dict[int, AgentTotals]:
     """Return the totals of every agent; raises LedgerError."""
     found = {key: AgentTotals() for (key,) in file.all("SELECT key FROM agents")}
     factor_of = {key: factor for factor, key in factor_keys.items()}
+    terms_of = {key: terms for terms, key in terms_keys.items()}
     series_of = {key: pair for pair, key in series_keys.items()}
     try:
         for key, *halves in file.all(sql.SUM_USAGE):
             agent, series = series_of[key]
             found[agent].series[key] = series
             found[agent].usage[key] = sql.whole(*halves)
-        for agent, account, factor, *halves in file.all(sql.SUM_POSTINGS):
-            found[agent].postings[Account(account), factor_of[factor]] = sql.whole(*halves)
+        for agent, account, terms, factor_key, *halves in file.all(sql.SUM_POSTINGS):
+            factor = factor_of[factor_key]
+            pricing = Pricing.of(Account(account), terms_of[terms], factor)
+            before = found[agent].postings.get(pricing, Amount(0))
+            found[agent].postings[pricing] = before.plus(sql.whole(*halves), factor)
+        for agent, change in file.all(
+            "SELECT agent, microjoules_times_intensity FROM adjustments"
+        ):
+            found[agent].adjustment += Fraction(change)
         for agent, name, label, count in file.all("SELECT agent, name, label, count FROM tallies"):
             found[agent].tallies[Tally(name), label] = count
     except (KeyError, ValueError) as error:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
+from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import (
     Accounting,
     Boundary,
@@ -46,6 +47,7 @@ INSERT_SERIES: Final = (
     f"INSERT INTO series (agent, {', '.join(SERIES_COLUMNS)})"  # noqa: S608
     f" VALUES (?{', ?' * len(SERIES_COLUMNS)})"
 )
+INSERT_TERMS: Final = "INSERT INTO terms (zone, network_zone, text) VALUES (?, ?, ?)"
 INSERT_FACTOR: Final = (
     f"INSERT INTO factors ({', '.join(FACTOR_COLUMNS)})"  # noqa: S608
     f" VALUES (?{', ?' * (len(FACTOR_COLUMNS) - 1)})"
@@ -60,8 +62,9 @@ ON CONFLICT DO UPDATE SET
   quantity = min(quantity + excluded.quantity, 9223372036854775807)
 """
 ADD_POSTINGS: Final = """
-INSERT INTO postings (agent, account, slot, factor, quantity)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
+INSERT INTO postings (agent, account, slot, terms, factor, quantity)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+FROM json_each(?) WHERE true
 ON CONFLICT DO UPDATE SET
   quantity = min(quantity + excluded.quantity, 9223372036854775807)
 """
@@ -94,8 +97,12 @@ SUM_USAGE: Final = """
 SELECT series, sum(quantity >> 32), sum(quantity & 4294967295) FROM usage GROUP BY series
 """
 SUM_POSTINGS: Final = """
-SELECT agent, account, factor, sum(quantity >> 32), sum(quantity & 4294967295)
-FROM postings GROUP BY agent, account, factor
+SELECT agent, account, terms, factor, sum(quantity >> 32), sum(quantity & 4294967295)
+FROM postings GROUP BY agent, account, terms, factor
+"""
+SUM_ACCOUNTS: Final = """
+SELECT agent, account, sum(quantity >> 32), sum(quantity & 4294967295)
+FROM postings GROUP BY agent, account
 """
 
 # Slots without a slot between them have the same number less their place.
@@ -133,18 +140,20 @@ def outcomes(
 
 
 def added_rows(
-    news: Iterable[Outcome], factor_key: Callable[[Intensity | None], int]
+    news: Iterable[Outcome],
+    terms_key: Callable[[Terms], int],
+    factor_key: Callable[[Intensity | None], int],
 ) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
     """Return usage, postings and tallies, added up so that each row is written once."""
     usage: dict[tuple[int, int], int] = {}
-    postings: dict[tuple[int, str, int, int], int] = {}
+    postings: dict[tuple[int, str, int, int, int], int] = {}
     tallies: dict[tuple[int, str, str], int] = {}
     for entry, _, missing in news:
         agent = entry.agent_key
         for row, quantity in entry.usage.items():
             usage[row] = usage.get(row, 0) + quantity
-        for (account, slot, factor), quantity in entry.postings.items():
-            posting = (agent, account.value, slot, factor_key(factor))
+        for (account, slot, terms, factor), quantity in entry.postings.items():
+            posting = (agent, account.value, slot, terms_key(terms), factor_key(factor))
             postings[posting] = postings.get(posting, 0) + quantity
         for (name, label), count in entry.tallies.items():
             tally = (agent, name.value, label)
