@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from wattgram.readings import require_label
 
@@ -154,6 +154,13 @@ class Axes:
             and self.boundary in (None, intensity.boundary)
             and self.losses in (None, intensity.losses)
         )
+
+
+class Recorded(NamedTuple):
+    """One version of one value that a provider said, and when it was fetched."""
+
+    intensity: Intensity
+    fetched_unix_seconds: int
 
 
 class IntensityBook(Protocol):

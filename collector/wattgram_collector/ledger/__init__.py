@@ -6,7 +6,7 @@ they were added move in one transaction. It never subtracts and never decides a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -15,6 +15,8 @@ from typing import Final, NamedTuple, Protocol
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Amount, PostingKey, Pricing
+from wattgram_collector.intensity import Recorded
+from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 
 
 class Tally(StrEnum):
@@ -163,6 +165,26 @@ class Ledger(Protocol):
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """Return the slots to which host energy of an agent was posted: runs, first and last."""
+
+    def record_intensities(self, records: Sequence[Recorded]) -> None:
+        """Keep versions of what providers said; one that is there already changes nothing."""
+
+    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
+        """Return every version of the slots that end after then."""
+
+    def restate(self, wanted: Restatement) -> Restated:
+        """Give energy that is posted its new factors, in one transaction; again changes nothing.
+
+        What was posted stays as it was: a pass says which factor holds instead.
+        """
+
+    def posted(
+        self, first_slot: int, end_slot: int, agent_key: int | None = None
+    ) -> Iterator[Posted]:
+        """Yield what is posted in `[first_slot, end_slot)`, of one agent or of all."""
+
+    def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
+        """Return what each series of an agent used in `[first_slot, end_slot)`."""
 
     def probe(self) -> None:
         """Raise LedgerError unless entries would be taken now; mends what mends by itself."""

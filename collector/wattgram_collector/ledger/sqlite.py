@@ -17,7 +17,7 @@ from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.intensity import Intensity
+from wattgram_collector.intensity import Intensity, Recorded
 from wattgram_collector.ledger import (
     AgentRecord,
     AgentTotals,
@@ -28,7 +28,9 @@ from wattgram_collector.ledger import (
     Trouble,
 )
 from wattgram_collector.ledger import sqlite_reading as reading
+from wattgram_collector.ledger import sqlite_rows as rows
 from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite_file import (
     JOURNAL_BYTES_MAX,
     SqliteFile,
@@ -36,6 +38,7 @@ from wattgram_collector.ledger.sqlite_file import (
     sizes_bytes,
 )
 from wattgram_collector.ledger.sqlite_migrations import migrate, require_current
+from wattgram_collector.ledger.sqlite_restating import restate
 
 
 class SqliteLedger:
@@ -271,9 +274,58 @@ class SqliteLedger:
         """See Ledger."""
         return reading.totals(self._file, self._series, self._terms, self._factors)
 
+    def record_intensities(self, records: Sequence[Recorded]) -> None:
+        """See Ledger."""
+        with self._transaction():
+            rows.record_intensities(self._file, records)
+
+    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
+        """See Ledger."""
+        return rows.intensities(self._file, since_unix_seconds)
+
+    def restate(self, wanted: Restatement) -> Restated:
+        """See Ledger."""
+        new: reading.FactorKeys = {}
+
+        def key(factor: Intensity) -> int:
+            found = self._factor_key(factor, new)
+            factors[found] = factor
+            return found
+
+        factors = {number: factor for factor, number in self._factors.items() if factor}
+        try:
+            with self._transaction():
+                restated = restate(self._file, wanted, key, factors)
+                if not restated.number:
+                    raise _NothingToDoError
+        except _NothingToDoError:
+            return restated
+        self._factors.update(new)
+        return restated
+
+    def posted(
+        self, first_slot: int, end_slot: int, agent_key: int | None = None
+    ) -> Iterator[Posted]:
+        """See Ledger."""
+        agents = [agent_key] if agent_key is not None else [one.key for one in self.agents()]
+        return rows.posted(
+            self._file, agents, first_slot, end_slot,
+            {key: terms for terms, key in self._terms.items()},
+            {key: factor for factor, key in self._factors.items()},
+        )  # fmt: skip
+
+    def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
+        """See Ledger."""
+        series = {key: one for (_, one), key in self._series.items()}
+        return rows.used(self._file, agent_key, first_slot, end_slot, series)
+
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """See Ledger."""
         return self._file.all(sql.COUNTED_SLOTS, agent_key, Account.HOST.value)
+
+
+class _NothingToDoError(Exception):
+    """Rolls back what was only written to find that out."""
 
 
 def _about(path: Path, error: LedgerError | OSError) -> LedgerError:

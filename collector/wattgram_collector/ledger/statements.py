@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
 from wattgram_collector.accounting.terms import Terms
+from wattgram_collector.intensities.providers.provider import TIER_OF
 from wattgram_collector.intensity import (
     Accounting,
     Boundary,
@@ -193,7 +194,16 @@ def series_of(values: Sequence[Any]) -> Series:
 
 
 def factor_of(values: Sequence[Any]) -> Intensity:
-    found = dict(zip(FACTOR_COLUMNS, values, strict=True))
+    return intensity_of(dict(zip(FACTOR_COLUMNS, values, strict=True)))
+
+
+def intensity_of(found: Mapping[str, Any]) -> Intensity:
+    """Return the intensity of a row by its columns; raises ValueError for a word that is none.
+
+    One that is not a factor yet has no tier: its status says it.
+    """
+    tier = found.get("tier") or TIER_OF[Status(found["status"])]
+    found = {**found, "tier": tier}
     return Intensity(**{name: _ENUMS.get(name, _same)(value) for name, value in found.items()})
 
 
