@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from wattgram.wire import (
     encode_series,
 )
 from wattgram_collector.config import CollectorConfig, GrpcSettings, HttpSettings
+from wattgram_collector.intensity import Recorded
 from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, LedgerError, Outcome
+from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
 
@@ -148,6 +150,23 @@ class TroubledLedger:
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         self.groups.append(len(entries))
         return self._work().apply(entries)
+
+    def record_intensities(self, records: Sequence[Recorded]) -> None:
+        self._work().record_intensities(records)
+
+    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
+        return self._inner.intensities(since_unix_seconds)
+
+    def restate(self, wanted: Restatement) -> Restated:
+        return self._work().restate(wanted)
+
+    def posted(
+        self, first_slot: int, end_slot: int, agent_key: int | None = None
+    ) -> Iterator[Posted]:
+        return self._inner.posted(first_slot, end_slot, agent_key)
+
+    def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
+        return self._inner.used(first_slot, end_slot, agent_key)
 
     def agents(self) -> list[AgentRecord]:
         return self._inner.agents()

@@ -86,7 +86,14 @@ def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_config(_: CollectorConfig, options: argparse.Namespace) -> int:
+def _check_config(config: CollectorConfig, options: argparse.Namespace) -> int:
+    from wattgram_collector.intensities.providers.wiring import problems
+
+    found = problems(config.providers)
+    for problem in found:
+        print(f"wattgram-collector: {options.config}: {problem}", file=sys.stderr)
+    if found:
+        return EXIT_BAD_CONFIG
     print(f"{options.config or 'the defaults'}: good")
     return 0
 
@@ -97,10 +104,10 @@ def _print_config(config: CollectorConfig, _: argparse.Namespace) -> int:
 
 
 def _check_intensities(config: CollectorConfig) -> None:
-    from wattgram_collector.intensities.operator import OperatorTable
+    from wattgram_collector.pricing import operator_table
 
     try:
-        OperatorTable(config.intensity.override_grams_per_kilowatt_hour)
+        operator_table(config.intensity)
     except ValueError as error:
         raise SettingsError(f"intensity.override_grams_per_kilowatt_hour: {error}") from error
 

@@ -19,12 +19,16 @@ from wattgram.settings import (
     setting,
 )
 from wattgram.units import BYTES_PER_MEBIBYTE
+from wattgram_collector.intensities.providers.settings import ProviderSettings, require_kinds
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"
 
 CHECK_SECONDS_MAX: Final = 3600.0
 PERIOD_SECONDS_MIN: Final = 10
 PERIOD_SECONDS_MAX: Final = 3600
+
+FREEZE_DAYS_MIN: Final = 1.0
+FREEZE_DAYS_MAX: Final = 400.0
 
 CERTIFICATE_DAYS_MIN: Final = 0.0001
 CERTIFICATE_DAYS_MAX: Final = 825.0
@@ -157,6 +161,36 @@ class IntensitySettings:
     override_grams_per_kilowatt_hour: dict[str, float] = setting(
         {}, "Intensities by grid zone that win over every table, such as { DE = 320.5 }."
     )
+    override_losses: str = setting(
+        "unspecified",
+        "Whether those are at the power station (busbar: losses of transmission are added) or "
+        "have the losses inside (delivered).",
+        choices=("unspecified", "busbar", "delivered"),
+    )
+    scope: str = setting(
+        "lifecycle",
+        "Which emissions are counted: lifecycle has fuel supply and construction inside, direct "
+        "is the stack only. A value of the other kind prices nothing.",
+        choices=("lifecycle", "direct"),
+    )
+    boundary: str = setting(
+        "",
+        "Take values of one boundary only: production, or consumption with traced imports; "
+        "empty: either, each says which it is.",
+        choices=("", "production", "consumption"),
+    )
+    freeze_days: float = setting(
+        45.0,
+        "Days after which what was priced stays: better values are then noted as an adjustment of "
+        "a prior period.",
+    )
+
+    def __post_init__(self) -> None:
+        if not FREEZE_DAYS_MIN <= self.freeze_days <= FREEZE_DAYS_MAX:
+            raise ValueError(
+                f"freeze_days must be {FREEZE_DAYS_MIN:.0f} to {FREEZE_DAYS_MAX:.0f}: "
+                f"{self.freeze_days}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +387,9 @@ class CollectorConfig:
     redfish: dict[str, RedfishSettings] = setting(
         {}, "Servers whose BMC the collector reads over Redfish, one section each."
     )
+    providers: dict[str, ProviderSettings] = setting(
+        {}, "Who is asked for live carbon intensities, one section each, see docs/providers.md."
+    )
 
     def __post_init__(self) -> None:
         names: dict[str, str] = {}
@@ -361,6 +398,7 @@ class CollectorConfig:
             other = names.setdefault(server.host or name, name)
             if other != name:
                 raise ValueError(f"redfish.{other} and redfish.{name} are the same host")
+        require_kinds(self.providers)
         has_authority = self.access.directory is not None
         if has_authority and (self.grpc.certificate_file or self.grpc.client_ca_file):
             raise ValueError("access.directory and the files of grpc exclude each other")

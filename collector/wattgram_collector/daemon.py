@@ -22,20 +22,18 @@ from wattgram_collector.access.certificates import Certificates, CertificatesErr
 from wattgram_collector.access.credentials_file import CredentialsError
 from wattgram_collector.access.tls import TlsError
 from wattgram_collector.access.wiring import Access
-from wattgram_collector.accounting.emissions import Books
 from wattgram_collector.accounting.sites import Sites
 from wattgram_collector.config import CollectorConfig, LimitSettings
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
+from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
 from wattgram_collector.exposition.web import application
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.service import IngestService
 from wattgram_collector.ingest.turns import Turns
-from wattgram_collector.intensities import annual
-from wattgram_collector.intensities.operator import OperatorTable
-from wattgram_collector.intensity import Chain
 from wattgram_collector.ledger import Ledger, storage
+from wattgram_collector.pricing import Pricing
 from wattgram_collector.redfish.watch import hosts_of_meters, watching
 from wattgram_collector.reload import Reload
 
@@ -96,12 +94,10 @@ async def serving(
     certificates = _certificates(config, fleet)
     config = certificates.config
     access = _access(config, reload)
-    books = Books(
-        Chain(OperatorTable(config.intensity.override_grams_per_kilowatt_hour), annual.load())
-    )
+    pricing = Pricing(config, ledger, committer, fleet)
     turns = Turns(hosts_of_meters(config.redfish))
     turns.load(ledger, records.values())
-    intake = Intake(ledger, committer, fleet, books, Sites(config.zone_of).terms,
+    intake = Intake(ledger, committer, fleet, pricing.books, Sites(config.zone_of).terms,
                     config.limits.as_sent, turns, bounds=config.limits)  # fmt: skip
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
@@ -111,7 +107,14 @@ async def serving(
     await server.start()
     app = application(
         fleet,
-        registry(intake, committer, AccessMetrics(access), CertificateMetrics(certificates)),
+        registry(
+            intake,
+            committer,
+            AccessMetrics(access),
+            CertificateMetrics(certificates),
+            PricingMetrics(pricing),
+            ProviderMetrics(pricing.counts),
+        ),
         lambda: committer.is_healthy,
         int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND),
         sensors=config.exposition.sensors,
@@ -130,6 +133,7 @@ async def serving(
         # The collector's own agents come through no door: nobody else can speak as they do.
         own = IngestService(intake)
         async with (
+            pricing.running(stop),
             watching(config, own, intake, stop),
             access.watching(stop),
             certificates.watching(reload, stop),

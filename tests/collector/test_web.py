@@ -193,7 +193,7 @@ def rows(*agents: Agent, now: int = NOW) -> list[list[str]]:
 
 
 def test_the_page_shows_what_the_metrics_say() -> None:
-    assert rows(*reversed(small_fleet())) == [
+    assert rows(*reversed(small_fleet()[:2])) == [
         ["alpha", "reports", "85.0", "measured", "30.60", "FR", "annual",
          "0.000236", "0.085", "0.000000"],
         ["beta", "late", "unknown", "unknown", "unknown", "DE", "unknown",
@@ -244,6 +244,6 @@ def test_an_empty_fleet_says_what_to_do() -> None:
 
 
 def test_only_hosts_that_report_are_in_the_sum() -> None:
-    assert "1 host reports; power of 1 of them: 85.0 W." in page.render(small_fleet(), NOW)
-    late = page.render(small_fleet(), NOW + 60 * SECOND)
+    assert "1 host reports; power of 1 of them: 85.0 W." in page.render(small_fleet()[:2], NOW)
+    late = page.render(small_fleet()[:2], NOW + 60 * SECOND)
     assert "0 hosts report; power of 0 of them: unknown." in late

@@ -149,6 +149,15 @@ class History:
             ]
             at = min(later, default=end)
 
+    def of(self, zone: str, provider: str, start: int, end: int) -> list[Intensity]:
+        """Return what a provider said of the slots that touch `[start, end)`, on any axes."""
+        return [
+            value
+            for key, line in self._zones.get(zone, {}).items()
+            if key[0] == provider
+            for value in line.overlapping(start, end)
+        ]
+
     def newest(self, zone: str, provider: str) -> Intensity | None:
         """Return the value of the latest slot that somebody saw."""
         found = [

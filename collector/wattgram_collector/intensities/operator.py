@@ -10,7 +10,14 @@ from wattgram_collector.intensity import Boundary, Intensity, Losses, Scope, Tie
 class OperatorTable:
     """Grams per kilowatt-hour by zone, as configured; raises ValueError naming a bad zone."""
 
-    def __init__(self, grams_per_kilowatt_hour: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        grams_per_kilowatt_hour: Mapping[str, float],
+        *,
+        scope: Scope = Scope.LIFECYCLE,
+        losses: Losses = Losses.UNSPECIFIED,
+    ) -> None:
+        """What is stated is stated on the axes that are asked for."""
         self._intensities = {
             zone.upper(): Intensity(
                 zone=zone,
@@ -20,9 +27,9 @@ class OperatorTable:
                 version=f"configured {value!r}",
                 valid_from_unix_seconds=0,
                 valid_until_unix_seconds=1 << 40,
-                scope=Scope.UNSPECIFIED,
+                scope=scope,
                 boundary=Boundary.UNSPECIFIED,
-                losses=Losses.UNSPECIFIED,
+                losses=losses,
             )
             for zone, value in grams_per_kilowatt_hour.items()
         }

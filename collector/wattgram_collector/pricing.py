@@ -1,0 +1,142 @@
+"""Who says what a kilowatt-hour emits, put together from the configuration.
+
+The operator's word, then what providers said of the hour, then the yearly averages that are
+shipped: the first that knows wins, on the axes that are asked for and on no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from wattgram.units import SECONDS_PER_DAY
+from wattgram_collector.accounting.emissions import Books
+from wattgram_collector.config import CollectorConfig, IntensitySettings
+from wattgram_collector.ingest.agents import Fleet
+from wattgram_collector.ingest.committer import Committer
+from wattgram_collector.intensities import annual
+from wattgram_collector.intensities.history import History, HistoryBook
+from wattgram_collector.intensities.operator import OperatorTable
+from wattgram_collector.intensities.places import Places
+from wattgram_collector.intensities.providers.counts import ProviderCounts
+from wattgram_collector.intensities.providers.kinds import Axis, factors_of
+from wattgram_collector.intensities.providers.provider import Window
+from wattgram_collector.intensities.providers.surroundings import Kept, Surroundings
+from wattgram_collector.intensities.providers.wiring import enabled, feeding
+from wattgram_collector.intensity import Axes, Boundary, Chain, Losses, Scope, Signal
+from wattgram_collector.ledger import Ledger
+from wattgram_collector.restating import Restater
+
+MARGINAL_PROVIDERS: Final = frozenset({"watttime"})
+KEEP_DAYS_BEYOND_FREEZE: Final = 1.0
+TIDY_SECONDS: Final = 3600.0
+
+
+def axes_of(settings: IntensitySettings) -> Axes:
+    """PURE. Return the axes that energy is priced on."""
+    return Axes(
+        scope=Scope(settings.scope),
+        boundary=Boundary(settings.boundary) if settings.boundary else None,
+    )
+
+
+def operator_table(settings: IntensitySettings) -> OperatorTable:
+    """Return what the operator states; raises ValueError naming a zone that it is wrong for."""
+    return OperatorTable(
+        settings.override_grams_per_kilowatt_hour,
+        scope=Scope(settings.scope),
+        losses=Losses(settings.override_losses),
+    )
+
+
+class Pricing:
+    """The books of a collector, and what keeps them up to date."""
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        ledger: Ledger,
+        committer: Committer,
+        fleet: Fleet,
+        *,
+        unix_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        """Read what was kept before; raises LedgerError, ValueError for a table that is wrong."""
+        self._config = config
+        self._fleet = fleet
+        self._unix_seconds = unix_seconds
+        self.places = Places()
+        self.counts = ProviderCounts()
+        self.history = History(enabled(config.providers))
+        settings = config.intensity
+        average = axes_of(settings)
+        # What is marginal is said without what supply and construction add.
+        marginal = replace(average, signal=Signal.MARGINAL, scope=Scope.DIRECT, boundary=None)
+        asked = {Signal.AVERAGE: average}
+        if MARGINAL_PROVIDERS & set(enabled(config.providers)):
+            asked[Signal.MARGINAL] = marginal
+        self.axes = average
+        self.books = Books(
+            location=Chain(
+                operator_table(settings), HistoryBook(self.history, average), annual.load(average)
+            ),
+            marginal=HistoryBook(self.history, marginal) if Signal.MARGINAL in asked else None,
+        )
+        self.restater = Restater(
+            ledger,
+            committer,
+            fleet,
+            self.history,
+            asked,
+            freeze_days=settings.freeze_days,
+            unix_seconds=unix_seconds,
+        )
+        self.restater.resume(ledger.intensities(self._oldest()))
+
+    def _oldest(self) -> int:
+        """Return when the oldest slot ended that may still be priced with."""
+        days = self._config.intensity.freeze_days + KEEP_DAYS_BEYOND_FREEZE
+        return int(self._unix_seconds() - days * SECONDS_PER_DAY)
+
+    def zones_in_use(self) -> Iterable[str]:
+        """Return the grid zones of the hosts that were seen since this process began."""
+        return {agent.zone for agent in self._fleet if agent.zone}
+
+    def kept(self, provider: str, zone: str, window: Window) -> Iterable[Kept]:
+        """Return what is kept of a provider's values for a zone, that touches a window."""
+        return [
+            Kept(Window(one.valid_from_unix_seconds, one.valid_until_unix_seconds), one.status)
+            for one in self.history.of(zone, provider, *window)
+        ]
+
+    @contextlib.asynccontextmanager
+    async def running(self, stop: Callable[[asyncio.Future[None]], None]) -> AsyncIterator[None]:
+        """Ask providers, restate what they say better; `stop` is told when that dies of a bug."""
+        surroundings = Surroundings(
+            zones=self.zones_in_use,
+            kept=self.kept,
+            sink=self.restater.take,
+            counts=self.counts,
+            unix_seconds=self._unix_seconds,
+        )
+        axis = Axis(self.axes.scope, factors_of(self.places))
+        tasks = [asyncio.ensure_future(self.restater.run()), asyncio.ensure_future(self._tidy())]
+        for task in tasks:
+            task.add_done_callback(stop)
+        try:
+            async with feeding(self._config.providers, axis, surroundings):
+                yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _tidy(self) -> None:
+        """Let go of slots that are too old to be priced with; the ledger has them still."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            self.history.forget_before(self._oldest())
