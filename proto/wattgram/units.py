@@ -7,6 +7,7 @@ Base units (joules, watts, grams) appear at the edge, in what a person or Promet
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 MICROJOULES_PER_JOULE: Final = 1_000_000
@@ -27,6 +28,9 @@ MICROSECONDS_PER_SECOND: Final = 1_000_000
 MILLISECONDS_PER_SECOND: Final = 1_000
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_DAY: Final = 86_400
+GRAMS_PER_POUND: Final = Fraction("453.59237")
+GRAMS_PER_KILOGRAM: Final = 1_000
+KILOWATT_HOURS_PER_MEGAWATT_HOUR: Final = 1_000
 
 ACCOUNTING_SLOT_SECONDS: Final = 300
 ACCOUNTING_SLOT_NANOSECONDS: Final = ACCOUNTING_SLOT_SECONDS * NANOSECONDS_PER_SECOND

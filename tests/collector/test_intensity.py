@@ -14,12 +14,6 @@ from wattgram_collector.intensities.operator import OperatorTable
 from wattgram_collector.intensity import Chain, Intensity, Tier
 
 NOON = 1_750_000_000
-HEADER = (
-    "zone_id,level,name,iso3,grams_per_kilowatt_hour,year,"
-    "signal,scope,boundary,losses,basis,source,dataset_version,flags"
-)
-FRANCE = "FR,country,France,FRA,44.18,2024,average,lifecycle,production,busbar,own,ember,v1,"
-GERMANY = FRANCE.replace("FR,country,France,FRA,44.18", "DE,country,Germany,DEU,341.50")
 
 
 @pytest.mark.parametrize("grams", ["0", "0.0", "44.18", "2000", "2e3"])
@@ -68,92 +62,6 @@ def test_a_name_that_cannot_be_a_label_is_refused(change: dict[str, str]) -> Non
 )
 def test_intensities_that_differ_on_any_axis_are_two(change: dict[str, object]) -> None:
     assert len({intensity(), intensity(), intensity(**change)}) == 2
-
-
-# ── the shipped table ────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def shipped() -> annual.AnnualTable:
-    return annual.load()
-
-
-@pytest.mark.parametrize("zone", ["FR", "fr", "FRA", "fra", "Fra"])
-def test_a_country_is_found_by_either_code_in_any_case(
-    shipped: annual.AnnualTable, zone: str
-) -> None:
-    found = shipped.at(zone, NOON)
-    assert found is not None
-    assert (found.zone, found.grams_per_kilowatt_hour, found.tier) == ("FR", "44.18", Tier.ANNUAL)
-    assert (found.signal, found.scope, found.boundary, found.losses) == (
-        "average",
-        "lifecycle",
-        "production",
-        "busbar",
-    )
-    assert (found.accounting, found.status, found.provider) == (
-        "location",
-        "static",
-        "ember_yearly",
-    )
-
-
-@pytest.mark.parametrize("zone", ["XX", "", "F", "FRANCE", "US-CAL-CISO", " FR"])
-def test_a_zone_that_is_not_in_the_table_has_no_intensity(
-    shipped: annual.AnnualTable, zone: str
-) -> None:
-    assert shipped.at(zone, NOON) is None
-
-
-@pytest.mark.parametrize("unix_seconds", [0, NOON, 1 << 39])
-def test_a_yearly_average_holds_at_any_time(
-    shipped: annual.AnnualTable, unix_seconds: int
-) -> None:
-    assert shipped.at("DE", unix_seconds) == shipped.at("DE", NOON) is not None
-
-
-def test_the_average_of_the_world_says_so(shipped: annual.AnnualTable) -> None:
-    world = shipped.at("WORLD", NOON)
-    assert world is not None
-    assert world.tier is Tier.WORLD
-
-
-def test_a_value_that_stands_in_for_a_country_says_whose_it_is(
-    shipped: annual.AnnualTable,
-) -> None:
-    """Monaco draws from France; its factor must not read as if it were Monaco's own."""
-    monaco, france = shipped.at("MC", NOON), shipped.at("FR", NOON)
-    assert monaco is not None
-    assert france is not None
-    assert (monaco.zone, monaco.value) == ("MC", france.value)
-    assert monaco.version == f"{france.version} parent:FR"
-
-
-def test_a_country_that_gets_the_average_of_the_world_is_of_that_tier() -> None:
-    row = FRANCE.replace(",own,", ",world,")
-    found = annual.parse(f"{HEADER}\n{row}\n").at("FR", NOON)
-    assert found is not None
-    assert (found.tier, found.version) == (Tier.WORLD, "v1 2024 world")
-
-
-@pytest.mark.parametrize(
-    ("row", "complaint"),
-    [
-        (GERMANY.replace("341.50", "2001"), "zone DE: intensity must be"),
-        (GERMANY.replace("341.50", ""), "zone DE: intensity must be"),
-        (GERMANY.replace("DE,", ",", 1), "zone must be"),
-        ("DE,country,Germany,DEU,341.50,2024", "cells"),
-        (GERMANY + ",more", "cells"),
-    ],
-)
-def test_a_wrong_row_is_named_by_its_line(row: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=rf"zones\.csv line 3: .*{complaint}"):
-        annual.parse(f"{HEADER}\n{FRANCE}\n{row}\n")
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ValueError, match=r"line 2: 'year'"):
-        annual.parse(f"{HEADER.replace(',year', '')}\n{FRANCE.replace(',2024', '')}\n")
 
 
 # ── the operator's word, and who wins ────────────────────────────────────────────────────

@@ -45,6 +45,7 @@ def test_the_page_of_metrics_is_made_from_the_table(golden: Golden) -> None:
         "The collector's own: `wattgram_build_info`, `wattgram_ingest_*`, `wattgram_ledger_*`,",
         "`wattgram_http_refused_total{reason}`, `wattgram_config_last_reload_successful`,",
         "`wattgram_certificate_expiry_timestamp_seconds{certificate}`, `wattgram_certificates_*`,",
+        "`wattgram_provider_*` ([providers](providers.md)),",
         "and its process's (`process_*`, `python_info`).",
         "",
         "A counter to which something is added for the first time is shown as 0 for",
@@ -88,7 +89,9 @@ def _defaults(kind: Any) -> Any:
     """Return an instance of nothing but defaults, which some sections do not accept."""
     made = object.__new__(kind)
     for field in dataclasses.fields(kind):
-        object.__setattr__(made, field.name, field.default)
+        factory = field.default_factory
+        default = field.default if factory is dataclasses.MISSING else factory()
+        object.__setattr__(made, field.name, default)
     return made
 
 
