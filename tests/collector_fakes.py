@@ -23,7 +23,7 @@ from wattgram.wire import (
 )
 from wattgram_collector.config import CollectorConfig, GrpcSettings, HttpSettings
 from wattgram_collector.intensity import Recorded
-from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, LedgerError, Outcome
+from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, LedgerError, Outcome, TallyKey
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -167,6 +167,17 @@ class TroubledLedger:
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         return self._inner.used(first_slot, end_slot, agent_key)
+
+    def counted_energy(
+        self, first_slot: int, end_slot: int, agent_key: int
+    ) -> Mapping[Series, int]:
+        return self._inner.counted_energy(first_slot, end_slot, agent_key)
+
+    def posted_span(self, agent_key: int | None = None) -> tuple[int, int] | None:
+        return self._inner.posted_span(agent_key)
+
+    def tallies(self, agent_key: int) -> Mapping[TallyKey, int]:
+        return self._inner.tallies(agent_key)
 
     def agents(self) -> list[AgentRecord]:
         return self._inner.agents()

@@ -19,6 +19,7 @@ from wattgram_agent.config import AgentConfig, load_config, require_directories
 from wattgram_agent.host import SystemClock
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import find_sources
+from wattgram_agent.whereabouts import Said, in_words, zone_now
 
 EXIT_FAILURE: Final = 1
 EXIT_BAD_CONFIG: Final = 2
@@ -97,7 +98,11 @@ def _sample(config: AgentConfig, options: argparse.Namespace) -> int:
     try:
         readout.print_intervals(
             readout.intervals(
-                observer, SystemClock(), config.sampling.interval_seconds, options.count
+                observer,
+                SystemClock(),
+                config.sampling.interval_seconds,
+                options.count,
+                grid_zone=lambda: _where(config).zone,
             ),
             as_json=options.json,
         )
@@ -110,7 +115,13 @@ def _doctor(config: AgentConfig, options: argparse.Namespace) -> int:
     observer = _observer(config)
     try:
         lost = observer.beat().lost
-        doctor.print_diagnosis(doctor.as_read(observer.roster, lost), as_json=options.json)
+        where = _where(config)
+        doctor.print_diagnosis(
+            doctor.as_read(observer.roster, lost),
+            where,
+            in_words(where, config.grid_zone_file),
+            as_json=options.json,
+        )
     finally:
         observer.close()
     return 0
@@ -127,6 +138,7 @@ def _top(config: AgentConfig, options: argparse.Namespace) -> int:
         config.host or platform.node() or "unknown",
         lambda level: Apportioner(config.host_paths, level, config.attribution.max_workloads),
         lambda: today.load(config.state_directory),
+        lambda: _where(config).zone,
     )
     try:
         top.run(
@@ -140,6 +152,10 @@ def _top(config: AgentConfig, options: argparse.Namespace) -> int:
     finally:
         observer.close()
     return 0
+
+
+def _where(config: AgentConfig) -> Said:
+    return zone_now(config.grid_zone_file, config.grid_zone)
 
 
 def _observer(config: AgentConfig) -> Observer:

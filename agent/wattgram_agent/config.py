@@ -227,6 +227,9 @@ class AgentConfig:
     grid_zone: str = setting(
         "", "Grid that this host draws from, such as DE; empty: the collector decides."
     )
+    grid_zone_file: Path | None = setting(
+        None, "A file of one line that names the zone while it changes, as a laptop's does."
+    )
     site: str = setting("", "Where this host stands, in your words.")
     device_class: str = setting("", "server, laptop, gateway, …; empty: found if possible.")
     state_directory: Path = setting(

@@ -12,6 +12,7 @@ from wattgram_agent.composition import Silence
 from wattgram_agent.counters import Lost
 from wattgram_agent.roster import Roster
 from wattgram_agent.source import Point
+from wattgram_agent.whereabouts import NOWHERE, Said
 
 _WIDTH: Final = 96
 _ABSENT_WIDTH: Final = 64
@@ -26,9 +27,11 @@ def as_read(roster: Roster, lost: Mapping[Point, Lost]) -> Roster:
     return roster.without({**roster.silent, **failing})
 
 
-def diagnose(roster: Roster) -> dict[str, Any]:
+def diagnose(roster: Roster, where: Said = NOWHERE) -> dict[str, Any]:
     """PURE. Return what was found, as an object for JSON."""
     return {
+        "grid_zone": where.zone,
+        "grid_zone_problem": where.problem,
         "sources": [
             {
                 "name": finding.name,
@@ -54,12 +57,13 @@ def diagnose(roster: Roster) -> dict[str, Any]:
     }
 
 
-def as_text(diagnosis: dict[str, Any]) -> str:
+def as_text(diagnosis: dict[str, Any], whereabouts: str = "") -> str:
     """PURE. Return the diagnosis as tables for a person, 96 columns wide."""
     sources, zones = diagnosis["sources"], diagnosis["zones"]
     return "\n".join(
         [
             *_verdict(zones, has_fixes=any(one["fix"] for one in sources)),
+            *(_wrapped("", whereabouts, 2) if whereabouts else []),
             "",
             *_table(
                 ("SOURCE", "STATE", "WHY"),
@@ -72,9 +76,12 @@ def as_text(diagnosis: dict[str, Any]) -> str:
     )
 
 
-def print_diagnosis(roster: Roster, *, as_json: bool) -> None:
-    diagnosis = diagnose(roster)
-    print(json.dumps(diagnosis, indent=2) if as_json else as_text(diagnosis))
+def print_diagnosis(
+    roster: Roster, where: Said = NOWHERE, whereabouts: str = "", *, as_json: bool
+) -> None:
+    """Print what was found, and where the host is; `whereabouts` says it in words."""
+    diagnosis = diagnose(roster, where)
+    print(json.dumps(diagnosis, indent=2) if as_json else as_text(diagnosis, whereabouts))
 
 
 def _verdict(zones: Sequence[dict[str, Any]], *, has_fixes: bool) -> list[str]:

@@ -21,6 +21,7 @@ def intervals(
     interval_seconds: float,
     how_many: int,
     sleep: Callable[[float], None] = time.sleep,
+    grid_zone: Callable[[], str] = str,
 ) -> Iterator[dict[str, Any]]:
     """Yield one object per interval, `how_many` times (0: for ever), on a steady beat."""
     interval = int(interval_seconds * NANOSECONDS_PER_SECOND)
@@ -34,17 +35,20 @@ def intervals(
         step = observer.beat()
         end = observer.last_beat_nanoseconds
         end_unix = start_unix + end - start
-        yield describe(step, start_unix, end_unix)
+        yield describe(step, start_unix, end_unix, grid_zone())
         start, start_unix = end, end_unix
 
 
-def describe(step: Step, start_unix_nanoseconds: int, end_unix_nanoseconds: int) -> dict[str, Any]:
+def describe(
+    step: Step, start_unix_nanoseconds: int, end_unix_nanoseconds: int, grid_zone: str = ""
+) -> dict[str, Any]:
     """PURE. Return one interval as an object for JSON."""
     energy = [reading for reading in step.readings if reading.series.kind is Kind.ENERGY]
     counted = [reading.quantity for reading in energy if reading.series.counted]
     return {
         "start_unix_nanoseconds": start_unix_nanoseconds,
         "end_unix_nanoseconds": end_unix_nanoseconds,
+        "grid_zone": grid_zone,
         "counted_energy_microjoules": sum(counted) if counted else None,
         "readings": [_energy(reading) for reading in energy],
         "network": _network(step.readings),
@@ -60,7 +64,8 @@ def as_text(interval: dict[str, Any]) -> str:
     )
     counted = interval["counted_energy_microjoules"]
     total = "power unknown" if counted is None else f"{_watts(counted, elapsed)} W counted"
-    lines = [f"{clock}  {total}"]
+    where = f"  in {interval['grid_zone']}" if interval["grid_zone"] else ""
+    lines = [f"{clock}  {total}{where}"]
     for reading in interval["readings"]:
         name = f"{reading['source']} {reading['domain']} {reading['instance']}"
         mark = "" if reading["counted"] else "  (not counted)"

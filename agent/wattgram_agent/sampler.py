@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,6 +28,7 @@ from wattgram_agent.batches import (
     without_first_interval,
 )
 from wattgram_agent.config import AgentConfig
+from wattgram_agent.division import Heard, Interval, Piece
 from wattgram_agent.host import Clock, resident_memory_bytes
 from wattgram_agent.meter import Register
 from wattgram_agent.observer import Observer
@@ -35,6 +36,7 @@ from wattgram_agent.roster import Roster
 from wattgram_agent.source import Point
 from wattgram_agent.spool.queue import Spool
 from wattgram_agent.today import Today
+from wattgram_agent.whereabouts import Whereabouts
 
 LOG: Final = logging.getLogger("wattgram.sampler")
 
@@ -77,10 +79,14 @@ class Sampler:
         if apportioner is not None:
             apportioner.gpu_use = self._gpu_use
         self._version = self._observer.version
-        self._base = self._table = self._next_table()
         # An interval begins where the registers of the last batch were read.
         known = [register for point, register in kept.items() if point in self._observer.series]
         last = max((register.boottime_nanoseconds for register in known), default=None)
+        left_off_in = checkpoint.grid_zone if checkpoint is not None and last else None
+        self._whereabouts = Whereabouts(
+            config.grid_zone_file, config.grid_zone, clock, left_off_in
+        )
+        self._base = self._table = self._next_table()
         self._builder = BatchBuilder(self._base, last) if last is not None else None
         if spool.corrupt_records:
             LOG.warning("spool_records_corrupt count=%d", spool.corrupt_records)
@@ -100,6 +106,12 @@ class Sampler:
         if self._builder is None:
             self._builder = BatchBuilder(self._base, now)
             self._builder.add_gaps(step.gaps)
+            return
+        interval = Interval(self._builder.end_nanoseconds, now)
+        heard = Heard(step, self._observer.registers_before, self._observer.registers)
+        pieces = self._whereabouts.pieces(heard, interval)
+        if pieces:
+            self._book(pieces)
         else:
             self._builder.add(step, now)
 
@@ -110,6 +122,21 @@ class Sampler:
     def _begin_table(self) -> None:
         """Close the batch before the newest beat, and go on in the columns of that beat."""
         self._close(self._observer.registers_before)
+        self._go_on()
+
+    def _book(self, pieces: Sequence[Piece]) -> None:
+        """Close the batch before the newest beat, and give each piece of that beat its own."""
+        self._close(self._observer.registers_before)
+        for piece in pieces:
+            self._base = replace(self._next_table(), grid_zone=piece.zone)
+            self._table = self._table_with_shares()
+            self._builder = BatchBuilder(self._base, piece.start)
+            self._builder.add(piece.step, piece.end)
+            self._close(piece.registers)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin a table and a batch where the last one ended."""
         self._version = self._observer.version
         self._base = self._next_table()
         self._table = self._table_with_shares()
@@ -214,13 +241,13 @@ class Sampler:
 
     def _next_table(self) -> SeriesTable:
         return self._observer.roster.table(
-            self._spool.last_table_number + 1, self._boot_id, self._config.grid_zone
+            self._spool.last_table_number + 1, self._boot_id, self._whereabouts.zone
         )
 
     def _table_with_shares(self) -> SeriesTable:
         """Return the columns of the batch that is built, whatever the next one will have."""
         columns = (*self._base.series, *map(series_of, self._shares))
-        return replace(self._next_table(), series=columns)
+        return replace(self._next_table(), series=columns, grid_zone=self._base.grid_zone)
 
     def _status(self) -> AgentStatus:
         return AgentStatus(

@@ -74,12 +74,14 @@ class Moment:
     shares: Sequence[Share]
     devices: Sequence[Device]
     by: str
+    grid_zone: str = ""
 
 
 def as_object(moment: Moment) -> dict[str, Any]:
     """Return the moment for JSON; powers in watts, energies in joules, null when not known."""
     return {
         "host": moment.host,
+        "grid_zone": moment.grid_zone,
         "unix_seconds": moment.unix_seconds,
         "interval_seconds": moment.interval_seconds,
         "power_watts": _watts(moment.power_microwatts),
@@ -135,7 +137,11 @@ def as_lines(moment: Moment, columns: int, lines: int) -> list[str]:
 
 def _head(moment: Moment, width: int) -> list[str]:
     clock = time.strftime("%H:%M:%S", time.localtime(moment.unix_seconds))
-    left, right = f"wattgram  {moment.host}", f"every {moment.interval_seconds:.1f} s  {clock}"
+    where = f"  in {moment.grid_zone}" if moment.grid_zone else ""
+    left, right = (
+        f"wattgram  {moment.host}{where}",
+        f"every {moment.interval_seconds:.1f} s  {clock}",
+    )
     since = time.strftime("%H:%M", time.localtime(moment.since_unix_seconds))
     power = "power unknown"
     if moment.power_microwatts is not None:

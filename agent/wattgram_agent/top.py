@@ -50,12 +50,14 @@ class Top:
         host: str,
         apportioner_of: Callable[[str], Apportioner],
         kept_today: Callable[[], Today | None],
+        grid_zone: Callable[[], str] = str,
     ) -> None:
         self._observer = observer
         self._clock = clock
         self._host = host
         self._apportioner_of = apportioner_of
         self._kept_today = kept_today
+        self._grid_zone = grid_zone
         self._since_start = Today()
         self._apportioner: Apportioner | None = None
 
@@ -112,6 +114,7 @@ class Top:
             shares=_shares(shares, day, self._since_start, elapsed),
             devices=_devices(step.readings),
             by=self.level,
+            grid_zone=self._grid_zone(),
         )
 
     def _meters(self, step: Step) -> list[screen.Meter]:

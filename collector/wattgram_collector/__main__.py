@@ -14,11 +14,13 @@ from wattgram import logs
 from wattgram.lock import only_one
 from wattgram.settings import SettingsError, dump
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_collector import __version__
+from wattgram_collector import __version__, greenest
 from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.ledger import LedgerError, storage
+from wattgram_collector.reports import commands as reports
+from wattgram_collector.reports.times import joined
 
 EXIT_FAILURE: Final = 1
 EXIT_BAD_CONFIG: Final = 2
@@ -26,7 +28,7 @@ EXIT_BAD_CONFIG: Final = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
     try:
         config = load_config(options.config, os.environ)
         _check_intensities(config)
@@ -104,12 +106,12 @@ def _print_config(config: CollectorConfig, _: argparse.Namespace) -> int:
 
 
 def _check_intensities(config: CollectorConfig) -> None:
-    from wattgram_collector.pricing import operator_table
+    from wattgram_collector.pricing import require_known
 
     try:
-        operator_table(config.intensity)
+        require_known(config)
     except ValueError as error:
-        raise SettingsError(f"intensity.override_grams_per_kilowatt_hour: {error}") from error
+        raise SettingsError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     access.add_to(commands, common)
     authority_commands.add_to(commands, common)
     storage.add_commands(commands, common)
+    greenest.add_to(commands, common)
+    reports.add_to(commands, common)
     command("check-config", _check_config, "Read the configuration and say whether it is good.")
     command("print-config", _print_config, "Print the effective configuration, commented.")
     return parser

@@ -19,6 +19,11 @@ from wattgram.settings import (
     setting,
 )
 from wattgram.units import BYTES_PER_MEBIBYTE
+from wattgram_collector.accounting import network as networks
+from wattgram_collector.accounting.market_settings import MarketSettings, require_sites_of
+from wattgram_collector.accounting.network_settings import NetworkSettings
+from wattgram_collector.accounting.site_settings import SiteSettings, require_sites
+from wattgram_collector.accounting.uncertainty_settings import UncertaintySettings
 from wattgram_collector.intensities.providers.settings import ProviderSettings, require_kinds
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"
@@ -190,6 +195,21 @@ class IntensitySettings:
             raise ValueError(
                 f"freeze_days must be {FREEZE_DAYS_MIN:.0f} to {FREEZE_DAYS_MAX:.0f}: "
                 f"{self.freeze_days}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceSettings:
+    forecast_error_ratio: float = setting(
+        0.1,
+        "A window that saves no more than this is no clear benefit. Forecasts err by about so "
+        "much: of Great Britain's by NESO by 11 % in the mean, four days ahead.",
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.forecast_error_ratio < 1:
+            raise ValueError(
+                f"forecast_error_ratio must be at least 0 and below 1: {self.forecast_error_ratio}"
             )
 
 
@@ -376,16 +396,35 @@ class CollectorConfig:
     grid_zone_of_host: dict[str, str] = setting(
         {}, "Grid zone by host name; wins over what the host says."
     )
+    site_of_host: dict[str, str] = setting(
+        {}, "Site by host name, a section of sites; wins over what the host says."
+    )
+    network: str = setting(
+        networks.DEFAULT,
+        "Model of the network outside of hosts whose site names none: a section of networks, or "
+        f"{', '.join(networks.BUILT_IN)}.",
+    )
     grpc: GrpcSettings = field(default_factory=GrpcSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     intensity: IntensitySettings = field(default_factory=IntensitySettings)
+    advice: AdviceSettings = field(default_factory=AdviceSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     exposition: ExpositionSettings = field(default_factory=ExpositionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
     redfish: dict[str, RedfishSettings] = setting(
         {}, "Servers whose BMC the collector reads over Redfish, one section each."
+    )
+    sites: dict[str, SiteSettings] = setting(
+        {}, "Places where hosts stand, one section each, see docs/sites.md."
+    )
+    networks: dict[str, NetworkSettings] = setting(
+        {}, "Models of the network outside of the hosts, one section each, see docs/network.md."
+    )
+    market: dict[str, MarketSettings] = setting(
+        {}, "Electricity that was bought, one section each, see docs/market.md."
     )
     providers: dict[str, ProviderSettings] = setting(
         {}, "Who is asked for live carbon intensities, one section each, see docs/providers.md."
@@ -399,6 +438,8 @@ class CollectorConfig:
             if other != name:
                 raise ValueError(f"redfish.{other} and redfish.{name} are the same host")
         require_kinds(self.providers)
+        require_sites(self.sites, self.site_of_host, self.networks, self.network)
+        require_sites_of(self.market, self.sites)
         has_authority = self.access.directory is not None
         if has_authority and (self.grpc.certificate_file or self.grpc.client_ca_file):
             raise ValueError("access.directory and the files of grpc exclude each other")

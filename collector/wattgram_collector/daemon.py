@@ -23,7 +23,9 @@ from wattgram_collector.access.credentials_file import CredentialsError
 from wattgram_collector.access.tls import TlsError
 from wattgram_collector.access.wiring import Access
 from wattgram_collector.accounting.sites import Sites
+from wattgram_collector.advising import advisor
 from wattgram_collector.config import CollectorConfig, LimitSettings
+from wattgram_collector.exposition.advice_routes import advice_routes
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
 from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
 from wattgram_collector.exposition.web import application
@@ -97,7 +99,7 @@ async def serving(
     pricing = Pricing(config, ledger, committer, fleet)
     turns = Turns(hosts_of_meters(config.redfish))
     turns.load(ledger, records.values())
-    intake = Intake(ledger, committer, fleet, pricing.books, Sites(config.zone_of).terms,
+    intake = Intake(ledger, committer, fleet, pricing.books, Sites(config, pricing.places).terms,
                     config.limits.as_sent, turns, bounds=config.limits)  # fmt: skip
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
@@ -120,6 +122,7 @@ async def serving(
         sensors=config.exposition.sensors,
         trouble=lambda: str(committer.trouble or ""),
         guard=access.guard,
+        advice=advice_routes(advisor(config, pricing.history, pricing.places.zone)),
     )
     app.add_routes(certificates.routes())
     runner = web.AppRunner(app, access_log=None)

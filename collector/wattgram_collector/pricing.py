@@ -15,11 +15,15 @@ from typing import Final
 
 from wattgram.units import SECONDS_PER_DAY
 from wattgram_collector.accounting.emissions import Books
+from wattgram_collector.accounting.market import MarketTable
+from wattgram_collector.accounting.sites import Sites
+from wattgram_collector.buying import market_table
 from wattgram_collector.config import CollectorConfig, IntensitySettings
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.intensities import annual
 from wattgram_collector.intensities.history import History, HistoryBook
+from wattgram_collector.intensities.located import LocatedBook
 from wattgram_collector.intensities.operator import OperatorTable
 from wattgram_collector.intensities.places import Places
 from wattgram_collector.intensities.providers.counts import ProviderCounts
@@ -27,7 +31,7 @@ from wattgram_collector.intensities.providers.kinds import Axis, factors_of
 from wattgram_collector.intensities.providers.provider import Window
 from wattgram_collector.intensities.providers.surroundings import Kept, Surroundings
 from wattgram_collector.intensities.providers.wiring import enabled, feeding
-from wattgram_collector.intensity import Axes, Boundary, Chain, Losses, Scope, Signal
+from wattgram_collector.intensity import Axes, Boundary, IntensityBook, Losses, Scope, Signal
 from wattgram_collector.ledger import Ledger
 from wattgram_collector.restating import Restater
 
@@ -44,13 +48,42 @@ def axes_of(settings: IntensitySettings) -> Axes:
     )
 
 
-def operator_table(settings: IntensitySettings) -> OperatorTable:
+def marginal_of(average: Axes) -> Axes:
+    """PURE. Return the axes of the marginal signal beside those of the average."""
+    # What is marginal is said without what supply and construction add.
+    return replace(average, signal=Signal.MARGINAL, scope=Scope.DIRECT, boundary=None)
+
+
+def operator_table(settings: IntensitySettings, places: Places) -> OperatorTable:
     """Return what the operator states; raises ValueError naming a zone that it is wrong for."""
+    stated: dict[str, float] = {}
+    names: dict[str, str] = {}
+    for name, grams in settings.override_grams_per_kilowatt_hour.items():
+        zone = name if ":" in name else places.zone(name)
+        if names.setdefault(zone.upper(), name) != name:
+            raise ValueError(f"{names[zone.upper()]} and {name} are the same zone")
+        stated[zone] = grams
     return OperatorTable(
-        settings.override_grams_per_kilowatt_hour,
-        scope=Scope(settings.scope),
-        losses=Losses(settings.override_losses),
+        stated, scope=Scope(settings.scope), losses=Losses(settings.override_losses)
     )
+
+
+def market_of(
+    config: CollectorConfig, places: Places, location: IntensityBook
+) -> MarketTable | None:
+    """Return what was bought; raises ValueError naming the section that is wrong."""
+    return market_table(config.market, places, location, Scope(config.intensity.scope))
+
+
+def require_known(config: CollectorConfig) -> None:
+    """Raise ValueError naming what of a configuration the tables or its files do not bear out."""
+    places = Places()
+    try:
+        table = operator_table(config.intensity, places)
+    except ValueError as error:
+        raise ValueError(f"intensity.override_grams_per_kilowatt_hour: {error}") from error
+    Sites(config, places)
+    market_of(config, places, table)
 
 
 class Pricing:
@@ -74,16 +107,21 @@ class Pricing:
         self.history = History(enabled(config.providers))
         settings = config.intensity
         average = axes_of(settings)
-        # What is marginal is said without what supply and construction add.
-        marginal = replace(average, signal=Signal.MARGINAL, scope=Scope.DIRECT, boundary=None)
+        marginal = marginal_of(average)
         asked = {Signal.AVERAGE: average}
         if MARGINAL_PROVIDERS & set(enabled(config.providers)):
             asked[Signal.MARGINAL] = marginal
         self.axes = average
+        location = LocatedBook(
+            operator_table(settings, self.places),
+            HistoryBook(self.history, average),
+            annual.load(average),
+            self.places.zone,
+        )
+        self.market = market_of(config, self.places, location)
         self.books = Books(
-            location=Chain(
-                operator_table(settings), HistoryBook(self.history, average), annual.load(average)
-            ),
+            location=location,
+            market=self.market,
             marginal=HistoryBook(self.history, marginal) if Signal.MARGINAL in asked else None,
         )
         self.restater = Restater(

@@ -15,6 +15,7 @@ from wattgram_agent.config import AgentConfig, PathSettings, SourceSettings
 from wattgram_agent.roster import Roster, build_roster, find_sources
 from wattgram_agent.source import HostPaths, Point, Scope, Source, SourceUnavailableError, Zone
 from wattgram_agent.sources import discoverers
+from wattgram_agent.whereabouts import Said, in_words
 
 LONG = "sudo " + " ".join(f"--option-{n}" for n in range(40))
 
@@ -46,6 +47,8 @@ def test_a_diagnosis_is_an_object_of_this_shape(roster: Roster) -> None:
     diagnosis = doctor.diagnose(roster)
 
     assert json.loads(json.dumps(diagnosis)) == diagnosis == {
+        "grid_zone": "",
+        "grid_zone_problem": "",
         "sources": [
             {"name": "rapl", "state": "active", "reason": "", "fix": ""},
             {
@@ -94,6 +97,18 @@ def test_a_person_sees_every_state_and_every_verdict(roster: Roster) -> None:
     ]
     assert "rapl package 0 yes overlaps no other counted zone (/sys/x)" in lines
     assert "rapl core 0 no inside the package" in lines
+
+
+def test_a_person_is_told_in_which_grid_the_host_is(
+    roster: Roster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Said("DE", problem="it is empty")
+    words = in_words(where, Path("/run/zone"))
+    doctor.print_diagnosis(roster, where, words, as_json=False)
+    assert capsys.readouterr().out.splitlines()[1] == words
+    doctor.print_diagnosis(roster, where, words, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["grid_zone"], said["grid_zone_problem"]) == ("DE", "it is empty")
 
 
 def test_a_fix_can_be_copied_whole(roster: Roster) -> None:

@@ -79,6 +79,7 @@ def test_an_interval_is_an_object_of_this_shape() -> None:
     assert json.loads(json.dumps(described)) == described == {
         "start_unix_nanoseconds": 9 * SECOND,
         "end_unix_nanoseconds": 10 * SECOND,
+        "grid_zone": "",
         "counted_energy_microjoules": 19_500_000,
         "readings": [
             energy("package", 15_500_000, counted=True),
@@ -118,6 +119,13 @@ def test_a_person_sees_watts_over_the_time_that_each_covers() -> None:
         "network 0 1234 B in 0 B out",
         "gap: nvml gpu_lost 1.500 s fell off",
     ]
+
+
+def test_a_person_and_a_program_are_told_in_which_grid_it_was() -> None:
+    described = readout.describe(STEP, 9 * SECOND, 10 * SECOND, "FR")
+
+    assert described["grid_zone"] == "FR"
+    assert readout.as_text(described).splitlines()[0].endswith(" W counted  in FR")
 
 
 def test_a_person_is_told_that_the_power_is_unknown() -> None:

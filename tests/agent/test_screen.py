@@ -70,6 +70,13 @@ def test_the_page_says_what_is_used_by_whom_and_what_is_known() -> None:
     assert len(page) == 24
 
 
+def test_the_page_says_in_which_grid_the_host_is() -> None:
+    moment = replace(MOMENT, grid_zone="FR")
+
+    assert words(as_lines(moment, 80, 24)[0]).startswith("wattgram gateway-7 in FR every 2.0 s")
+    assert as_object(moment)["grid_zone"] == "FR"
+
+
 def test_a_power_that_is_not_known_is_said_to_be_unknown() -> None:
     page = as_lines(replace(MOMENT, power_microwatts=None, is_today=False), 80, 24)
 

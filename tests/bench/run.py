@@ -19,10 +19,11 @@ import agent_cost
 import flood_cost
 import ingest_cost
 import model_error
+import pricing
 import tick_cost
 import wire_cost
 
-PARTS = ("wire", "model", "tick", "agent", "ingest", "flood")
+PARTS = ("wire", "model", "tick", "agent", "ingest", "flood", "pricing")
 
 
 def main() -> int:
@@ -50,6 +51,8 @@ def main() -> int:
             ingest_cost.run(directory / "ingest", options.ingest_seconds)
         if "flood" in wanted:
             flood_cost.run(directory / "flood")
+        if "pricing" in wanted:
+            pricing.run(directory / "pricing")
     return 0
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from builders import NOW, apply, entry
 from wattgram.handshake import HostFacts
+from wattgram.settings import named_section
 from wattgram_collector.__main__ import main
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.ledger.sqlite import SqliteLedger
@@ -119,8 +120,10 @@ def test_the_defaults_are_printed_with_every_key_explained(file: Path, capsys: O
     text = capsys.readouterr().out
     file.write_text(text)
     assert load_config(file, {}) == CollectorConfig()
-    assert {*tomllib.loads(text), "redfish"} == set(CollectorConfig.__slots__)
-    assert "# [redfish.NAME]\n" in text  # an example, since there is none
+    named = {name for name in CollectorConfig.__slots__ if named_section(CollectorConfig, name)}
+    assert {*tomllib.loads(text), *named} == set(CollectorConfig.__slots__)
+    for name in named:
+        assert f"# [{name}.NAME]\n" in text  # an example, since there is none
     for before, line in zip(text.splitlines(), text.splitlines()[1:], strict=False):
         if " = " in line and not line.startswith("#"):
             assert before.startswith("# ")

@@ -35,7 +35,11 @@ from wattgram_collector.access.budget import BURST, REFILL_SECONDS, FailureBudge
 from wattgram_collector.access.credentials import Role, bearer
 from wattgram_collector.access.http import Guard, Refused, asks_itself, needs
 from wattgram_collector.access.passwords import WAITING_MAX
+from wattgram_collector.advising import advisor
+from wattgram_collector.config import CollectorConfig
+from wattgram_collector.exposition.advice_routes import advice_routes
 from wattgram_collector.exposition.web import application
+from wattgram_collector.intensities.history import History
 
 OPEN = {"/enroll", "/enroll/ca"}  # they ask for a token of their own
 
@@ -59,7 +63,10 @@ async def ask_for_a_token(_: web.Request) -> web.Response:
 
 def closed_app(guard: Guard) -> web.Application:
     """The routes that are there, and some as they may be added later."""
-    app = application(list(small_fleet()), CollectorRegistry(), lambda: True, 0, guard=guard)
+    advice = advice_routes(advisor(CollectorConfig(), History(), lambda zone: zone))
+    app = application(
+        list(small_fleet()), CollectorRegistry(), lambda: True, 0, guard=guard, advice=advice
+    )
     app.router.add_route("*", "/undeclared", say_hello)
     app.router.add_post("/for-admins", needs(Role.ADMIN)(_another()))
     app.router.add_get("/for-readers", needs(Role.READ)(_another()))
@@ -136,6 +143,7 @@ async def test_no_route_answers_without_the_right_credentials(
     app = closed_app(guard)
     paths = {route.resource.canonical for route in app.router.routes() if route.resource}
     assert {"/", "/metrics", "/healthz", "/readyz", "/api/undeclared"} <= paths
+    assert {"/locations", "/emissions/bylocation", "/emissions/forecasts/current"} <= paths
     async with TestClient(TestServer(app)) as client:
         for path in (paths - OPEN) | {"/nowhere", "/metrics/", "/%2e%2e/metrics"}:
             for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "TRACE", "PATCH"):

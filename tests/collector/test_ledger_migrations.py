@@ -134,9 +134,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_looking_at_an_older_file_does_not_change_it(old: Path) -> None:
-    with pytest.raises(
-        SchemaVersionError, match="schema version 1, this program reads"
-    ):
+    with pytest.raises(SchemaVersionError, match="schema version 1, this program reads"):
         SqliteLedger.reading(old)
     assert version(old) == 1
 

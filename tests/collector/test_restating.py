@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from builders import PACKAGE, SLOT, apply, entry, intensity, terms
 from wattgram.handshake import HostFacts
-from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.emissions import Account, PostingKey
 from wattgram_collector.accounting.slots import slot_start_unix_seconds
-from wattgram_collector.intensity import Intensity, Signal, Status, Tier
+from wattgram_collector.intensity import Accounting, Intensity, Signal, Status, Tier
 from wattgram_collector.ledger.restatement import Restatement
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -142,6 +142,22 @@ def test_unpriced_energy_is_priced_once_its_grid_is_known(ledger: SqliteLedger) 
     ledger.restate(wanted({SLOT: live(SLOT, "50")}))
     assert (grams(ledger, restated=False), grams(ledger, restated=True)) == (0, 350)
     assert adjustments(ledger)[1] == 350
+
+
+def test_what_was_bought_is_restated_only_where_the_grid_stands_in(ledger: SqliteLedger) -> None:
+    """A host with a contract for half of its load, in a slot whose grid is known better later."""
+    contract = intensity("FR", "0", accounting=Accounting.MARKET)
+    host = PostingKey(Account.HOST, SLOT, terms("FR"), ANNUAL)
+    apply(ledger, [entry(1, {(PACKAGE, SLOT): 10}, postings={
+        host: 10,
+        host._replace(account=Account.MARKET): 4,
+        host._replace(account=Account.MARKET, factor=contract): 6,
+    })])  # fmt: skip
+    ledger.restate(wanted({SLOT: live(SLOT, "50")}))
+    bought = [row for row in ledger.posted(SLOT, SLOT + 1) if row.account is Account.MARKET]
+    now = {row.quantity: row.restated and row.restated.value for row in bought}
+    assert now == {4: 50, 6: 0}
+    assert adjustments(ledger)[1] == 10 * (50 - Fraction("44.18"))
 
 
 passes = st.lists(

@@ -169,7 +169,9 @@ def test_an_absurd_quantity_stays_an_integer_and_stops_nobody(
 def test_another_schema_version_is_refused_naming_both(ledger: SqliteLedger, path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE schema_version SET version = 7")
-    with pytest.raises(LedgerError, match=r"ledger\.sqlite: schema version 7, this program writes"):
+    with pytest.raises(
+        LedgerError, match=r"ledger\.sqlite: schema version 7, this program writes"
+    ):
         SqliteLedger(path)
 
 

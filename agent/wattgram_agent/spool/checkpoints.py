@@ -17,10 +17,11 @@ _NO_VALUE: Final = -1
 
 
 class Checkpoint(NamedTuple):
-    """The registers at the end of the last batch, and the boot in which they were read."""
+    """The registers at the end of the last batch, and in which boot and grid they were read."""
 
     boot_id: str
     registers: Mapping[Point, Register]
+    grid_zone: str = ""
 
 
 def pack(table: SeriesTable, registers: Mapping[Point, Register]) -> bytes:
@@ -40,7 +41,7 @@ def unpack(table: SeriesTable, packed: bytes) -> Checkpoint | None:
         for series, fields in zip(table.series, _REGISTER.iter_unpack(packed), strict=True)
         if fields[0] != _NO_VALUE
     }
-    return Checkpoint(table.boot_id, registers)
+    return Checkpoint(table.boot_id, registers, table.grid_zone)
 
 
 class Stored(NamedTuple):

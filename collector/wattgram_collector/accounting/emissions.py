@@ -7,19 +7,23 @@ What no factor covers is posted without one: energy is priced plus unpriced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from wattgram.readings import Kind, Series
 from wattgram.units import (
     BYTES_PER_GIGABYTE,
     MICROJOULES_PER_KILOWATT_HOUR,
 )
+from wattgram_collector.accounting.bought import MarketBook, shared_out
 from wattgram_collector.accounting.slots import SlotQuantities, slot_start_unix_seconds
 from wattgram_collector.accounting.terms import Counts, Terms
 from wattgram_collector.intensity import Intensity, IntensityBook, Losses, Scope, Tier
+
+_PATTERNS_REMEMBERED: Final = 16
 
 
 class Account(StrEnum):
@@ -54,14 +58,14 @@ class Books(NamedTuple):
     """Who says a factor: one book for every question. None: it is not asked here."""
 
     location: IntensityBook
-    market: IntensityBook | None = None
+    market: IntensityBook | MarketBook | None = None
     marginal: IntensityBook | None = None
 
 
 class Columns:
     """Which columns of a series table are posted, and where. Made once per table."""
 
-    __slots__ = ("energy", "host", "network", "receive", "transmit")
+    __slots__ = ("_beyond", "_names", "energy", "host", "network", "receive", "transmit")
 
     def __init__(self, series: Sequence[Series]) -> None:
         counted = [(index, one.kind) for index, one in enumerate(series) if one.counted]
@@ -70,6 +74,25 @@ class Columns:
         self.receive = [index for index, kind in counted if kind is Kind.RECEIVE]
         self.transmit = [index for index, kind in counted if kind is Kind.TRANSMIT]
         self.network = self.receive + self.transmit
+        self._names = {index: series[index].instance for index in self.network}
+        self._beyond: dict[tuple[str, ...], Sequence[Sequence[int]]] = {}
+
+    def beyond(self, internal: tuple[str, ...]) -> Sequence[Sequence[int]]:
+        """Return the columns received and transmitted by interfaces that no pattern names."""
+        if not internal:
+            return self.receive, self.transmit
+        if internal not in self._beyond:
+            if len(self._beyond) >= _PATTERNS_REMEMBERED:
+                self._beyond.clear()
+            self._beyond[internal] = [
+                [one for one in columns if not _is_named(self._names[one], internal)]
+                for columns in (self.receive, self.transmit)
+            ]
+        return self._beyond[internal]
+
+
+def _is_named(interface: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(interface, pattern) for pattern in patterns)
 
 
 def postings(
@@ -77,27 +100,42 @@ def postings(
 ) -> dict[PostingKey, int]:
     """Return the counted energy and the traffic of one batch, priced where a factor is known."""
     posted: dict[PostingKey, int] = {}
+    receive, transmit = columns.beyond(terms.internal_interfaces)
     for slot, row in found.items():
         at = slot_start_unix_seconds(slot)
         energy = _present(row, columns.host)
         if energy is not None:
-            factor = _factor(books.location, terms.zone, at)
+            factor = _factor(books.location, terms.asked_place, at)
             posted[PostingKey(Account.HOST, slot, terms, factor)] = energy
             if books.market is not None:
-                bought = _factor(books.market, terms.zone, at)
-                posted[PostingKey(Account.MARKET, slot, terms, bought)] = energy
+                posted |= _market_postings(books.market, terms, slot, energy)
             if books.marginal is not None:
                 more = _factor(books.marginal, terms.zone, at)
                 if more is not None:  # no factor is no claim
                     posted[PostingKey(Account.MARGINAL, slot, terms, more)] = energy
-        for account, indices in (
-            (Account.RECEIVE, columns.receive),
-            (Account.TRANSMIT, columns.transmit),
-        ):
+        for account, indices in ((Account.RECEIVE, receive), (Account.TRANSMIT, transmit)):
             moved = _present(row, indices)
             if moved is not None:
                 factor = _factor(books.location, terms.network_zone, at)
                 posted[PostingKey(account, slot, terms, factor)] = moved
+    return posted
+
+
+def _market_postings(
+    book: IntensityBook | MarketBook, terms: Terms, slot: int, energy_microjoules: int
+) -> dict[PostingKey, int]:
+    """Return the energy once more, shared out to what was bought for it."""
+    at = slot_start_unix_seconds(slot)
+    if not isinstance(book, MarketBook):
+        factor = _factor(book, terms.zone, at)
+        return {PostingKey(Account.MARKET, slot, terms, factor): energy_microjoules}
+    parts = book.bought(terms, at)
+    posted: dict[PostingKey, int] = {}
+    quantities = shared_out(energy_microjoules, [one.share for one in parts])
+    for (factor, _), quantity in zip(parts, quantities, strict=True):
+        if quantity or len(parts) == 1:
+            key = PostingKey(Account.MARKET, slot, terms, factor)
+            posted[key] = posted.get(key, 0) + quantity
     return posted
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
+
+_DIGITS_MAX: Final = 60
 
 
 class Counts(StrEnum):
@@ -45,12 +48,16 @@ class Terms:
 
     zone: str = ""
     """The grid that it draws from; empty when nobody knows: its energy is unpriced."""
+    place: str = ""
+    """The cloud region that the host stands in, where one is named: its yearly average may be
+    nearer than that of the zone."""
     network_zone: str = ""
     """The grid of the network beyond the host; empty where that is unknown."""
     site: str = ""
     pue: str = "1"
     """Facility energy over metered energy, 1 where the meter has all of it or nothing is added."""
     pue_source: str = ""
+    """Empty: nobody knows, and nothing is added."""
     loss_share: str = ""
     """Part of the energy sent out that transmission and distribution lose."""
     loss_source: str = ""
@@ -60,6 +67,8 @@ class Terms:
     """Fuel supply of what is lost, per energy used, where its source says it apart."""
     upstream_source: str = ""
     segments: tuple[Segment, ...] = ()
+    internal_interfaces: tuple[str, ...] = ()
+    """Patterns of interfaces whose traffic stays inside: no segment is asked for it."""
 
     def __post_init__(self) -> None:
         _ratio("pue", self.pue, 1, 10)
@@ -73,6 +82,11 @@ class Terms:
     @cached_property
     def _hash(self) -> int:
         return hash((self.zone, self.network_zone, self.site, self.pue, self.segments))
+
+    @property
+    def asked_place(self) -> str:
+        """Under which name the location book is asked for the host's factor."""
+        return self.place or self.zone
 
     @cached_property
     def overhead_ratio(self) -> Fraction:
@@ -99,6 +113,8 @@ class Terms:
             for field in fields(self)
             if getattr(self, field.name) != field.default
         }
+        if self.internal_interfaces:
+            said["internal_interfaces"] = list(self.internal_interfaces)
         if self.segments:
             said["segments"] = [asdict(one) for one in self.segments]
         return json.dumps(said, sort_keys=True, separators=(",", ":"))
@@ -112,9 +128,30 @@ class Terms:
                 Segment(**{**one, "counts": Counts(one["counts"])})
                 for one in said.pop("segments", ())
             )
-            return cls(**said, segments=segments)
+            internal = tuple(said.pop("internal_interfaces", ()))
+            return cls(**said, segments=segments, internal_interfaces=internal)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"terms {text!r}: {error}") from error
+
+
+def exact_text(number: Fraction) -> str:
+    """Return a number as decimal text where that is exact, else as a fraction."""
+    rest = number.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return str(number)
+    with localcontext() as context:
+        context.prec = _DIGITS_MAX
+        found = Decimal(number.numerator) / Decimal(number.denominator)
+    text = f"{found:f}"
+    return text if Fraction(text) == number else str(number)
+
+
+def stated(number: float) -> str:
+    """Return what the operator wrote of a number, as text that is read back to the same."""
+    return exact_text(Fraction(repr(number)))
 
 
 def _ratio(name: str, text: str, least: int, most: int | Fraction) -> None:

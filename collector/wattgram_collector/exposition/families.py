@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from wattgram_collector.accounting.network import ALLOCATION_NOTE
+
 
 class Type(StrEnum):
     COUNTER = "counter"
@@ -108,12 +110,12 @@ NETWORK_TRANSMIT: Final = _family(
 NETWORK_ENERGY: Final = _family(
     "network_energy_joules", Type.COUNTER, "host segment",
     "Modelled energy outside the host of the bytes that it moved in joules, by a model of the "
-    "segment; not part of the host's energy.",
+    f"segment; not part of the host's energy. {ALLOCATION_NOTE}.",
 )  # fmt: skip
 NETWORK_EMISSIONS: Final = _family(
     "network_emissions_co2e_grams", Type.COUNTER, "host segment",
-    "Modelled emissions of the network energy in grams of CO2e, at the intensity of the host's "
-    "grid zone; not part of the host's emissions.",
+    "Modelled emissions of the network energy in grams of CO2e, at the intensity of the network's "
+    f"grid zone; not part of the host's emissions. {ALLOCATION_NOTE}.",
 )  # fmt: skip
 INTENSITY: Final = _family(
     "grid_carbon_intensity_grams_per_kilowatt_hour", Type.GAUGE, "grid_zone provider signal",

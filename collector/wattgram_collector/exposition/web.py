@@ -35,6 +35,7 @@ def application(
     sensors: bool = False,
     trouble: Callable[[], str] = lambda: "",
     guard: Guard | None = None,
+    advice: Iterable[web.RouteDef] = (),
 ) -> web.Application:
     """Return the routes over what they show, behind `guard`; without it everybody may read."""
 
@@ -75,6 +76,7 @@ def application(
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+    app.add_routes(advice)
     return app
 
 

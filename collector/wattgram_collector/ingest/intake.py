@@ -169,7 +169,7 @@ class Intake:
             said_before.add(zone)
             if not zone:
                 LOG.warning("grid_zone_unset host=%s: its energy is unpriced", host)
-            elif self.books.location.at(zone, int(time.time())) is None:
+            elif self.books.location.at(terms.asked_place, int(time.time())) is None:
                 LOG.warning("grid_zone_unknown host=%s zone=%s: its energy is unpriced",
                             host, zone)  # fmt: skip
         return terms

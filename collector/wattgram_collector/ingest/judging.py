@@ -37,6 +37,8 @@ class Claim(NamedTuple):
     told: Told | None = None
     """With which columns the batch is shown; None for one that is refused."""
     zone: str = ""
+    place: str = ""
+    """Under which name the zone's factor is asked for."""
     boot_id: str = ""
     size_bytes: int = 0
     refusal: RefusalError | None = None
@@ -148,7 +150,13 @@ class Judge:
         if self._turn is not None:
             entry, shown = self._turn.take(entry, told, self.tables.aside(batch.series_number))
         claim = Claim(
-            entry, batch.start_unix_nanoseconds, batch, shown, terms.zone, told.table.boot_id
+            entry,
+            batch.start_unix_nanoseconds,
+            batch,
+            shown,
+            terms.zone,
+            terms.asked_place,
+            told.table.boot_id,
         )
         return claim._replace(size_bytes=size_bytes + ROW_BYTES * claim.rows)
 
@@ -169,7 +177,7 @@ class Judge:
         ):
             self._note_clone("a session that goes on after a later one began")
         seconds = newest // NANOSECONDS_PER_SECOND
-        intensity = self._intake.books.location.at(claim.zone, seconds) if claim.zone else None
+        intensity = self._intake.books.location.at(claim.place, seconds) if claim.zone else None
         self._agent.zone = claim.zone
         self._agent.note(batch, told, outcome, intensity)
 

@@ -6,73 +6,15 @@ slot has no value the newest one before it does, for six hours from its end.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from wattgram.units import SECONDS_PER_HOUR
-from wattgram_collector.intensity import Axes, Intensity, Recorded, Status, Tier
+from wattgram_collector.intensities.line import RANK, Line
+from wattgram_collector.intensity import Axes, Intensity, Recorded, Tier
 
-LAST_KNOWN_SECONDS: Final = 6 * SECONDS_PER_HOUR
 _CACHED_MAX: Final = 100_000
-_RANK: Final = {Status.STATIC: 0, Status.FORECAST: 1, Status.ESTIMATED: 2, Status.MEASURED: 3}
-
-
-@dataclass(slots=True)
-class _Line:
-    """What one provider says of one zone on the same axes. Slots are apart and in order."""
-
-    starts: list[int] = field(default_factory=list)
-    values: dict[int, Intensity] = field(default_factory=dict)
-
-    def at(self, unix_seconds: int) -> Intensity | None:
-        index = bisect_right(self.starts, unix_seconds) - 1
-        if index < 0:
-            return None
-        found = self.values[self.starts[index]]
-        return found if unix_seconds < found.valid_until_unix_seconds else None
-
-    def before(self, unix_seconds: int) -> Intensity | None:
-        """Return the newest value that somebody saw, of a slot that ended by then."""
-        for index in range(bisect_right(self.starts, unix_seconds) - 1, -1, -1):
-            found = self.values[self.starts[index]]
-            if unix_seconds - found.valid_until_unix_seconds > LAST_KNOWN_SECONDS:
-                return None
-            if found.valid_until_unix_seconds <= unix_seconds and _was_seen(found):
-                return found
-        return None
-
-    def overlapping(self, start: int, end: int) -> list[Intensity]:
-        first = max(0, bisect_right(self.starts, start) - 1)
-        last = bisect_left(self.starts, end)
-        values = (self.values[one] for one in self.starts[first:last])
-        return [one for one in values if one.valid_until_unix_seconds > start]
-
-    def wants(self, value: Intensity) -> bool:
-        """Return whether a value says more than what is there."""
-        known = self.overlapping(value.valid_from_unix_seconds, value.valid_until_unix_seconds)
-        if any(_RANK[one.status] > _RANK[value.status] for one in known):
-            return False
-        return not (len(known) == 1 and _says_the_same(known[0], value))
-
-    def put(self, value: Intensity) -> bool:
-        """Take a value if it is wanted; return whether it was."""
-        if not self.wants(value):
-            return False
-        start, end = value.valid_from_unix_seconds, value.valid_until_unix_seconds
-        for one in self.overlapping(start, end):
-            self.starts.remove(one.valid_from_unix_seconds)
-            del self.values[one.valid_from_unix_seconds]
-        insort(self.starts, start)
-        self.values[start] = value
-        return True
-
-    def forget_before(self, unix_seconds: int) -> None:
-        for start in self.starts[: max(0, bisect_right(self.starts, unix_seconds) - 1)]:
-            del self.values[start]
-        self.starts = sorted(self.values)
 
 
 _Key = tuple[str, str, str, str, str, str]
@@ -85,7 +27,7 @@ class History:
     def __init__(self, providers: Sequence[str] = ()) -> None:
         """`providers` in the order of preference; others come after them."""
         self._order = {name: number for number, name in enumerate(providers)}
-        self._zones: dict[str, dict[_Key, _Line]] = {}
+        self._zones: dict[str, dict[_Key, Line]] = {}
         self.changes = 0
         """Rises with every change."""
 
@@ -113,7 +55,7 @@ class History:
 
     def _put(self, value: Intensity) -> bool:
         lines = self._zones.setdefault(value.zone, {})
-        is_new = lines.setdefault(_key(value), _Line()).put(value)
+        is_new = lines.setdefault(_key(value), Line(value)).put(value)
         self.changes += is_new
         return is_new
 
@@ -144,8 +86,7 @@ class History:
             later = [
                 one.valid_from_unix_seconds
                 for line in self._lines(zone)
-                for one in line.overlapping(at, end)
-                if axes.fit(one) and one.valid_from_unix_seconds > at
+                if (one := line.after(at)) is not None and axes.fit(one)
             ]
             at = min(later, default=end)
 
@@ -158,14 +99,21 @@ class History:
             for value in line.overlapping(start, end)
         ]
 
+    def lines(self, zone: str, start: int, end: int, axes: Axes) -> list[list[Intensity]]:
+        """Return the slots that touch `[start, end)`: a list for each provider and its axes.
+
+        Each is in order of time, the preferred provider's first; none is empty.
+        """
+        said = [line.overlapping(start, end) for line in self._lines(zone)]
+        fitting = [values for values in said if values and axes.fit(values[0])]
+        return sorted(fitting, key=lambda values: (self._place(values[0]), values[0].provider))
+
     def newest(self, zone: str, provider: str) -> Intensity | None:
         """Return the value of the latest slot that somebody saw."""
         found = [
-            line.values[start]
+            one
             for key, line in self._zones.get(zone, {}).items()
-            if key[0] == provider
-            for start in reversed(line.starts)
-            if _was_seen(line.values[start])
+            if key[0] == provider and (one := line.newest()) is not None
         ]
         return max(found, key=lambda one: one.valid_until_unix_seconds, default=None)
 
@@ -179,11 +127,11 @@ class History:
     def zones(self) -> list[str]:
         return sorted(self._zones)
 
-    def _lines(self, zone: str) -> Iterable[_Line]:
+    def _lines(self, zone: str) -> Iterable[Line]:
         return self._zones.get(zone, {}).values()
 
     def _preference(self, one: Intensity) -> tuple[int, int, str]:
-        return -_RANK[one.status], self._place(one), one.provider
+        return -RANK[one.status], self._place(one), one.provider
 
     def _place(self, one: Intensity) -> int:
         return self._order.get(one.provider, len(self._order))
@@ -214,15 +162,3 @@ def _key(value: Intensity) -> _Key:
     axes = (value.signal, value.scope, value.boundary, value.losses, value.accounting)
     return (value.provider, *axes)
 
-
-def _was_seen(value: Intensity) -> bool:
-    return value.status in {Status.MEASURED, Status.ESTIMATED}
-
-
-def _says_the_same(known: Intensity, value: Intensity) -> bool:
-    return (
-        known.valid_from_unix_seconds == value.valid_from_unix_seconds
-        and known.valid_until_unix_seconds == value.valid_until_unix_seconds
-        and known.status is value.status
-        and known.value == value.value
-    )

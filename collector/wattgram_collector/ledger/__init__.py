@@ -186,6 +186,17 @@ class Ledger(Protocol):
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         """Return what each series of an agent used in `[first_slot, end_slot)`."""
 
+    def counted_energy(
+        self, first_slot: int, end_slot: int, agent_key: int
+    ) -> Mapping[Series, int]:
+        """Return the microjoules of each counted meter of an agent in `[first_slot, end_slot)`."""
+
+    def posted_span(self, agent_key: int | None = None) -> tuple[int, int] | None:
+        """Return the first and the last slot of what is posted, of one agent or of all."""
+
+    def tallies(self, agent_key: int) -> Mapping[TallyKey, int]:
+        """Return what was ever counted of an agent's data beside the data."""
+
     def probe(self) -> None:
         """Raise LedgerError unless entries would be taken now; mends what mends by itself."""
 

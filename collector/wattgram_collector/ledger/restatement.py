@@ -51,6 +51,8 @@ class Posted(NamedTuple):
     restated_by_pass: int
     """0 where nothing was restated."""
     quantity: int
+    noted: Intensity | None = None
+    """Which would price it now were its period not frozen; None where there is no such."""
 
 
 class Used(NamedTuple):

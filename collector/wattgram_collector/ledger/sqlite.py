@@ -25,6 +25,7 @@ from wattgram_collector.ledger import (
     LedgerChangedError,
     LedgerError,
     Outcome,
+    TallyKey,
     Trouble,
 )
 from wattgram_collector.ledger import sqlite_reading as reading
@@ -71,8 +72,18 @@ class SqliteLedger:
 
     @classmethod
     def reading(cls, path: Path) -> SqliteLedger:
-        """Open a ledger that may be another process's, to be read only; raises LedgerError."""
-        return cls(path, refusing=LedgerError("opened to be read", Trouble.READ_ONLY))
+        """Open a ledger that may be another process's, to be read only; raises LedgerError.
+
+        All that is read is of the instant at which it was opened.
+        """
+        ledger = cls(path, refusing=LedgerError("opened to be read", Trouble.READ_ONLY))
+        try:
+            ledger._file.execute("BEGIN")
+            _, ledger._series, ledger._terms, ledger._factors = reading.load(ledger._file)
+        except LedgerError as error:
+            ledger.close()
+            raise _about(path, error) from error
+        return ledger
 
     def close(self) -> None:
         self._file.close()
@@ -318,6 +329,21 @@ class SqliteLedger:
         """See Ledger."""
         series = {key: one for (_, one), key in self._series.items()}
         return rows.used(self._file, agent_key, first_slot, end_slot, series)
+
+    def counted_energy(
+        self, first_slot: int, end_slot: int, agent_key: int
+    ) -> Mapping[Series, int]:
+        """See Ledger."""
+        series = {key: one for (_, one), key in self._series.items()}
+        return rows.counted_energy(self._file, agent_key, first_slot, end_slot, series)
+
+    def posted_span(self, agent_key: int | None = None) -> tuple[int, int] | None:
+        """See Ledger."""
+        return rows.posted_span(self._file, agent_key)
+
+    def tallies(self, agent_key: int) -> Mapping[TallyKey, int]:
+        """See Ledger."""
+        return rows.tallies(self._file, agent_key)
 
     def counted_slots(self, agent_key: int) -> list[tuple[int, int]]:
         """See Ledger."""

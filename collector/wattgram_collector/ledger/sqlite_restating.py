@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from wattgram.units import ACCOUNTING_SLOT_SECONDS, SECONDS_PER_DAY
 from wattgram_collector.accounting.emissions import Account
-from wattgram_collector.intensity import Intensity, Signal
+from wattgram_collector.intensity import Intensity, Signal, Tier
 from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.restatement import Restated, Restatement
 from wattgram_collector.ledger.sqlite_file import SqliteFile
@@ -36,7 +36,8 @@ SELECT DISTINCT p.slot FROM postings p
 JOIN temp.news n ON n.slot = p.slot
 LEFT JOIN temp.held h ON h.slot = p.slot
 WHERE p.agent = ? AND p.slot BETWEEN ? AND ? AND p.account IN (SELECT value FROM json_each(?))
-  AND coalesce(h.factor, p.factor) <> n.factor AND EXISTS (
+  AND coalesce(h.factor, p.factor) <> n.factor
+  AND p.factor NOT IN (SELECT key FROM factors WHERE tier = ?) AND EXISTS (
     SELECT 1 FROM terms t WHERE t.key = p.terms
     AND CASE WHEN p.account IN (SELECT value FROM json_each(?))
         THEN t.network_zone ELSE t.zone END = ?)
@@ -46,6 +47,7 @@ SELECT p.slot / ?, p.factor, h.factor, sum(p.quantity >> 32), sum(p.quantity & 4
 FROM postings p JOIN temp.held h ON h.slot = p.slot
 WHERE p.agent = ? AND p.slot BETWEEN ? AND ? AND p.account = ? AND p.factor <> h.factor
   AND p.terms IN (SELECT key FROM terms WHERE zone = ?)
+  AND p.factor NOT IN (SELECT key FROM factors WHERE tier = ?)
 GROUP BY 1, 2, 3
 """
 
@@ -55,6 +57,8 @@ REPRICED: Final[Mapping[Signal, tuple[Account, ...]]] = {
     Signal.MARGINAL: (Account.MARGINAL,),
 }
 """Which accounts a restatement of a signal is about."""
+FINAL: Final = Tier.OPERATOR
+"""What the operator stated wins over every provider, also over one that comes later."""
 
 
 def restate(
@@ -102,7 +106,8 @@ def _changed_slots(file: SqliteFile, wanted: Restatement, keys: Mapping[int, int
         slots = {
             slot
             for (slot,) in file.all(
-                _CHANGED, agent, first, last, accounts, json.dumps(NETWORK), wanted.zone
+                _CHANGED, agent, first, last, accounts, FINAL.value, json.dumps(NETWORK),
+                wanted.zone,
             )
         }
         if slots:
@@ -163,7 +168,7 @@ def _of_agent(
 ) -> dict[int, Fraction]:
     found: defaultdict[int, Fraction] = defaultdict(Fraction)
     for day, before, now, *halves in file.all(
-        _ADJUSTED, SLOTS_PER_DAY, agent, first, last, Account.HOST.value, zone
+        _ADJUSTED, SLOTS_PER_DAY, agent, first, last, Account.HOST.value, zone, FINAL.value
     ):
         was = factors[before].value if before else Fraction(0)
         found[day] += sql.whole(*halves) * (factors[now].value - was)
@@ -180,10 +185,15 @@ def _fill(file: SqliteFile, table: str, rows: Any) -> None:
     )
 
 
-def held(file: SqliteFile, first: int, end: int) -> Iterator[tuple[str, str, int, int, int]]:
-    """Yield signal, zone, slot, factor and pass of what holds in `[first, end)`."""
+def held(
+    file: SqliteFile, first: int, end: int, *, noted: bool = False
+) -> Iterator[tuple[str, str, int, int, int]]:
+    """Yield signal, zone, slot, factor and pass of what holds in `[first, end)`.
+
+    With `noted` of what was only noted instead, as it came when its period was frozen.
+    """
     yield from file.all(
         "SELECT signal, zone, slot, factor, max(pass) FROM repricings"
-        " WHERE slot >= ? AND slot < ? AND is_prior_period = 0 GROUP BY signal, zone, slot",
-        first, end,
+        " WHERE slot >= ? AND slot < ? AND is_prior_period = ? GROUP BY signal, zone, slot",
+        first, end, noted,
     )  # fmt: skip

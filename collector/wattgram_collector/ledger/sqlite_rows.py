@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from wattgram.readings import Series
+from wattgram.readings import Kind, Series
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.intensity import Intensity, Recorded, Signal
+from wattgram_collector.intensity import Accounting, Intensity, Recorded, Signal
+from wattgram_collector.ledger import Tally, TallyKey
 from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.ledger.sqlite_file import SqliteFile
-from wattgram_collector.ledger.sqlite_restating import NETWORK, held
+from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK, held
 
 _INTENSITY: Final = (
     "zone", "provider", "signal", "scope", "boundary", "losses", "accounting",
@@ -62,6 +63,10 @@ def posted(
         (Signal(signal), zone, slot): (factor, number)
         for signal, zone, slot, factor, number in held(file, first, end)
     }
+    noted = {
+        (Signal(signal), zone, slot): (factor, number)
+        for signal, zone, slot, factor, number in held(file, first, end, noted=True)
+    }
     for agent in agents:
         for account_name, slot, terms_key, factor_key, quantity in file.all(
             "SELECT account, slot, terms, factor, quantity FROM postings"
@@ -69,15 +74,27 @@ def posted(
             agent, first, end,
         ):  # fmt: skip
             account, terms = Account(account_name), terms_of[terms_key]
-            signal = _SIGNAL.get(account)
+            signal = _signal(account, factor_of[factor_key])
             zone = terms.network_zone if account in NETWORK else terms.zone
-            restated, number = factor_key, 0
-            if signal is not None:
+            restated, number, other = factor_key, 0, 0
+            factor = factor_of[factor_key]
+            is_final = factor is not None and factor.tier is FINAL
+            if signal is not None and not is_final:
                 restated, number = instead.get((signal, zone, slot), (factor_key, 0))
+                later, noted_by = noted.get((signal, zone, slot), (0, 0))
+                other = later if noted_by > number else 0
             yield Posted(
-                agent, account, slot, terms, factor_of[factor_key], factor_of[restated], number,
-                quantity,
+                agent, account, slot, terms, factor, factor_of[restated], number,
+                quantity, factor_of[other],
             )  # fmt: skip
+
+
+def _signal(account: Account, factor: Intensity | None) -> Signal | None:
+    """Return whose restatements a posting follows; what was bought is not restated by the grid."""
+    if account is not Account.MARKET:
+        return _SIGNAL[account]
+    is_fallback = factor is None or factor.accounting is Accounting.LOCATION
+    return Signal.AVERAGE if is_fallback else None
 
 
 _SIGNAL: Final[Mapping[Account, Signal]] = {
@@ -98,3 +115,34 @@ def used(
         first, end, agent,
     )  # fmt: skip
     return [Used(series_of[series], slot, quantity) for series, slot, quantity in rows]
+
+
+def counted_energy(
+    file: SqliteFile, agent: int, first: int, end: int, series_of: Mapping[int, Series]
+) -> dict[Series, int]:
+    """Return the microjoules of each counted meter in `[first, end)`; raises LedgerError."""
+    rows = file.all(
+        "SELECT s.key, sum(u.quantity >> 32), sum(u.quantity & 4294967295) FROM series s"
+        " CROSS JOIN usage u ON u.series = s.key AND u.slot >= ? AND u.slot < ?"
+        " WHERE s.agent = ? AND s.counted AND s.kind = ? GROUP BY s.key",
+        first, end, agent, Kind.ENERGY.value,
+    )  # fmt: skip
+    return {series_of[key]: sql.whole(*halves) for key, *halves in rows}
+
+
+def posted_span(file: SqliteFile, agent: int | None) -> tuple[int, int] | None:
+    """Return the first and the last slot of what is posted; raises LedgerError."""
+    ((first, last),) = file.all(
+        "SELECT min(first), max(last) FROM (SELECT"
+        " (SELECT min(slot) FROM postings WHERE agent = a.key) AS first,"
+        " (SELECT max(slot) FROM postings WHERE agent = a.key) AS last"
+        " FROM agents a WHERE ? IS NULL OR a.key = ?)",
+        agent, agent,
+    )  # fmt: skip
+    return None if first is None else (first, last)
+
+
+def tallies(file: SqliteFile, agent: int) -> dict[TallyKey, int]:
+    """Return what was ever counted beside the data; raises LedgerError."""
+    rows = file.all("SELECT name, label, count FROM tallies WHERE agent = ?", agent)
+    return {(Tally(name), label): count for name, label, count in rows}

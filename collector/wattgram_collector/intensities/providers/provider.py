@@ -45,14 +45,23 @@ class Outcome(StrEnum):
 
 
 class ProviderError(Exception):
-    """No answer that can be used. The text never holds a key; `retry_after_seconds` is theirs."""
+    """No answer that can be used. The text never holds a key; `retry_after_seconds` is theirs.
+
+    `values` are those that can be used although others of the same answer cannot.
+    """
 
     def __init__(
-        self, outcome: Outcome, text: str, *, retry_after_seconds: float | None = None
+        self,
+        outcome: Outcome,
+        text: str,
+        *,
+        retry_after_seconds: float | None = None,
+        values: Sequence[Intensity] = (),
     ) -> None:
         super().__init__(text)
         self.outcome = outcome
         self.retry_after_seconds = retry_after_seconds
+        self.values = values
 
 
 class Window(NamedTuple):
