@@ -253,7 +253,7 @@ class LimitSettings:
     )
     max_resident_bytes: int = setting(
         2048 * BYTES_PER_MEBIBYTE,
-        "Resident memory to stay under: from three quarters of it no stream is let in, and the "
+        "Resident memory to stay under: from three fifths of it no stream is let in, and the "
         "most silent ones are ended.",
     )
 

@@ -33,8 +33,10 @@ def test_what_no_program_of_ours_writes_is_damage(tmp_path: Path, statement: str
     path = sound(tmp_path / "ledger.sqlite")
     change(path, statement)
 
-    found = damage(check(path, full=True))
+    report = check(path, full=True)
+    found = damage(report)
 
+    assert isinstance(report.newest_sample_unix_nanoseconds, int)
     assert found is not None
     assert found.trouble is Trouble.DAMAGED
     with pytest.raises(LedgerError) as caught:

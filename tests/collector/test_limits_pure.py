@@ -188,18 +188,18 @@ def test_nobody_is_let_in_while_memory_is_short_and_that_is_said_once_each_way(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one, works = gate(max_resident_bytes=100)
-    works.resident = 76
+    works.resident = 61
     assert [one.refusal(f"connection-{n}") for n in range(5)] == ["memory"] * 5
     assert works.looks == 1
-    for works.now, works.resident in ((1.0, 75), (2.0, 71)):
+    for works.now, works.resident in ((1.0, 60), (2.0, 56)):
         assert one.refusal("near") == "memory"
-    works.now, works.resident = 3.0, 70
+    works.now, works.resident = 3.0, 55
     assert one.refusal("again") == ""
-    works.now, works.resident = 4.0, 75
+    works.now, works.resident = 4.0, 60
     assert one.refusal("still") == ""
     assert [record.getMessage() for record in caplog.records] == [
-        "memory_short is_short=True resident_bytes=76",
-        "memory_short is_short=False resident_bytes=70",
+        "memory_short is_short=True resident_bytes=61",
+        "memory_short is_short=False resident_bytes=55",
     ]
     assert resident_memory_bytes() > 10_000_000
 

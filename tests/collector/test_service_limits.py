@@ -238,7 +238,7 @@ async def test_while_memory_is_short_streams_end_the_most_silent_first(
             ended: list[str] = []
             silent.call.add_done_callback(lambda _: ended.append("silent"))
             busy.call.add_done_callback(lambda _: ended.append("busy"))
-            resident[0] = 76
+            resident[0] = 61
             assert await mute.call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             assert await silent.call.code() is EXHAUSTED
             assert await busy.call.code() is EXHAUSTED

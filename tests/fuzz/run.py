@@ -125,7 +125,7 @@ def main() -> int:
     engine = options.engine or ("atheris" if has_atheris() else "hypothesis")
     each = max(1, options.seconds // len(names))
     print(f"{len(names)} targets, {each} s each, by {engine}", flush=True)
-    if engine == "hypothesis":
+    if not has_atheris():
         print("atheris is not installed here: inputs are changed at random, nobody counts what "
               "they reach", flush=True)  # fmt: skip
     rows = [work(name, each, engine) for name in names]

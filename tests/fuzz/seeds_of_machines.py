@@ -137,6 +137,7 @@ def procfs() -> Seeds:
         "proc/stat": f"cpu  {many} 2 3 400\ncpu0 1 2 3 4\n",
         "proc/net/dev": f"a\nb\n  eth0: {many[:4_000]} 1 0 0 0 0 0 0 200 2 0 0 0 0 0 0",
     }
+    digits["proc/sys/kernel/perf_event_paranoid"] = "²"  # a digit that is no number
     return {"host": _tree(host), "groups": _tree(groups), "digits": _tree(digits)}
 
 

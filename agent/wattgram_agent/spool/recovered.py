@@ -60,6 +60,7 @@ class Recovered:
         losses, first = self.losses, self.next_sequence
         losses.gone = {number for number in losses.gone if number < first}
         losses.settled = min(losses.settled, first - 1)
+        losses.floor = min(losses.floor, first)
         losses.owe_again([number for number in losses.told if number >= first])
 
     def give_up(self) -> None:

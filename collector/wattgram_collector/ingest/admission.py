@@ -28,9 +28,9 @@ HOLD_SECONDS: Final = 1.0
 """Who opens too many streams waits for so long to be told: its connection has no more of them."""
 HELD_MAX: Final = 500
 MEMORY_LOOK_SECONDS: Final = 0.1
-SHORT_RATIO: Final = 0.75
+SHORT_RATIO: Final = 0.6
 """From this part of the limit on memory is short: what is under way takes some more yet."""
-ENOUGH_RATIO: Final = 0.7
+ENOUGH_RATIO: Final = 0.55
 SHED_PART: Final = 4
 SHED_MIN: Final = 16
 _STATM: Final = Path("/proc/self/statm")
