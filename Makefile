@@ -10,18 +10,19 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
   --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy
 GRID_ZONE ?= WORLD
 DEBIAN_PACKAGES := prometheus
+FUZZ_SECONDS ?= 600
 
-.PHONY: run test test-fast check chaos bench bench-peers protos protos-check docs golden pane clean
+.PHONY: run test test-fast check audit chaos fuzz bench bench-peers protos protos-check docs golden pane clean
 
 run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
 	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
 
 test: $(VENV)/.test debian  ## fast tests, then the ones with real servers
-	$(BIN)/python -m pytest -m "not servers"
+	$(BIN)/python -m pytest -n auto -m "not servers"
 	$(BIN)/python -m pytest -m servers
 
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not servers"
+	$(BIN)/python -m pytest -n auto -m "not servers"
 
 check: $(VENV)/.dev debian  ## all that must hold before a commit
 	$(BIN)/ruff format --check .
@@ -29,11 +30,19 @@ check: $(VENV)/.dev debian  ## all that must hold before a commit
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory protos-check
-	$(BIN)/python -m pytest -m "not servers"
+	$(MAKE) --no-print-directory audit
+	$(BIN)/python -m pytest -n auto -m "not servers"
 	$(BIN)/python -m pytest -m servers
+
+audit: $(VENV)/.dev  ## known vulnerabilities of what is pinned; AUDIT=--required fails offline
+	$(BIN)/python -m pip --disable-pip-version-check check
+	$(BIN)/python .ci/audit.py $(AUDIT)
 
 chaos: $(VENV)/.test  ## break everything at random for ten minutes; CHAOS="--seed 7 --short" repeats
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(CHAOS)
+
+fuzz: $(VENV)/.fuzz  ## anything into every parser; FUZZ_SECONDS=60 FUZZ_TARGETS="sysfs redfish"
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 bench: $(VENV)/.test  ## what it costs, beside what others cost where they are installed
 	$(BIN)/python tests/bench/run.py
@@ -81,6 +90,12 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/.dev: $(VENV)/.test
 	$(PIP) install -c $(CONSTRAINTS) --group dev
+	@touch $@
+
+# Where there is no wheel of atheris the same targets are fuzzed without it, and that is said.
+$(VENV)/.fuzz: $(VENV)/.test
+	@$(PIP) install -c $(CONSTRAINTS) --only-binary atheris --group fuzz || \
+	  echo "atheris cannot be installed: fuzzing goes on without it" >&2
 	@touch $@
 
 # Debian's own servers, for the tests that run against real ones. Where they are missing and may

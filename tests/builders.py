@@ -58,6 +58,7 @@ from wattgram_collector.ledger import (
 
 SECOND = NANOSECONDS_PER_SECOND
 NOW = 1_750_000_000 * NANOSECONDS_PER_SECOND
+UPTIME = 1_000 * SECOND  # what the monotonic clock shows now
 SLOT = NOW // ACCOUNTING_SLOT_NANOSECONDS
 BOOT_ID = "7d0c5d9e-boot"
 BOOTTIME = 5_000 * NANOSECONDS_PER_SECOND
@@ -267,7 +268,7 @@ def reported(
         agent.zone = columns.grid_zone
         priced = books.location.at(columns.grid_zone, NOW // SECOND)
         agent.totals.series.update((series, series) for series in columns.series)
-        agent.note(one, told(columns), Outcome(added, is_new=True, missing=0), priced)
+        agent.note(one, told(columns), Outcome(added, is_new=True, missing=0), priced, UPTIME)
     return agent
 
 
@@ -308,7 +309,7 @@ def small_fleet() -> list[Agent]:
         book=book,
     )
     refusal = entry(5, agent_key=2, tallies={(Tally.REFUSED_BATCHES, "future"): 1})
-    beta.totals.add(Outcome(refusal, is_new=True, missing=2))
+    beta.totals.add(Outcome(refusal, is_new=True, missing=2), UPTIME)
     beta.last_seen_unix_nanoseconds = NOW - 60 * SECOND
     live = {
         "tier": Tier.LIVE,

@@ -1,15 +1,17 @@
 """Peers that mean harm, and honest ones beside them: processes of their own, that print figures.
 
-`python floods.py openings PORT RATE SECONDS`, `garbage PORT BYTES`, `greedy PORT SECONDS`,
-`honest PORT AGENTS SECONDS`, `return PORT AGENTS SECONDS`; each prints one line of JSON.
+`python floods.py openings PORT RATE SECONDS CONNECTIONS`, `garbage PORT BYTES CONNECTIONS`,
+`greedy PORT SECONDS`, `honest PORT AGENTS SECONDS`; each prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -35,15 +37,14 @@ from wattgram.wire import (
 SECOND_NANOSECONDS: Final = 1_000_000_000
 PERIOD_SECONDS: Final = 0.25
 GARBAGE_BYTES: Final = 200_000
-GARBLERS: Final = 8
 _OWN_CONNECTION: Final = (("grpc.use_local_subchannel_pool", 1),)
 
 
 class Flood:
     """One of these peers, running."""
 
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, __file__, *map(str, arguments)]
+    def __init__(self, *arguments: object, program: str = __file__) -> None:
+        command = [sys.executable, program, *map(str, arguments)]
         paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}
@@ -57,6 +58,9 @@ class Flood:
             self.stop()
         found: dict[str, Any] = json.loads(output)
         return found
+
+    def tell(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         self._process.kill()
@@ -104,14 +108,20 @@ def batch(sequence: int) -> Batch:
 # ── those that mean harm ─────────────────────────────────────────────────────────────────
 
 
-async def openings(port: int, rate: float, seconds: float) -> dict[str, Any]:
+async def openings(port: int, rate: float, seconds: float, connections: int) -> dict[str, Any]:
     """Open streams at a rate, each as another agent; count how they end."""
     codes: Counter[str] = Counter()
     waiting: set[asyncio.Task[None]] = set()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OWN_CONNECTION) as channel:
+    async with contextlib.AsyncExitStack() as stack:
+        channels = [
+            await stack.enter_async_context(
+                grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OWN_CONNECTION)
+            )
+            for _ in range(connections)
+        ]
 
         async def one(number: int) -> None:
-            call: Any = channel.stream_stream(DELIVER_METHOD)()
+            call: Any = channels[number % connections].stream_stream(DELIVER_METHOD)()
             try:
                 await call.write(encode_hello(hello(f"stranger-{number}")))
                 await call.read()
@@ -131,11 +141,13 @@ async def openings(port: int, rate: float, seconds: float) -> dict[str, Any]:
                 opened += 1
             await asyncio.sleep(0.002)
         took = time.monotonic() - began
-        await asyncio.gather(*waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
     return {"opened": opened, "a_second": opened / took, "ends": dict(codes)}
 
 
-async def garbage(port: int, size_bytes: int) -> dict[str, Any]:
+async def garbage(port: int, size_bytes: int, connections: int) -> dict[str, Any]:
     """Send noise until all is sent: after a Hello, and instead of one."""
     sent = 0
     noise = random.Random(1).randbytes(GARBAGE_BYTES)
@@ -162,7 +174,7 @@ async def garbage(port: int, size_bytes: int) -> dict[str, Any]:
                     call.cancel()
 
     began = time.monotonic()
-    await asyncio.gather(*(one(number) for number in range(GARBLERS)))
+    await asyncio.gather(*(one(number) for number in range(connections)))
     return {"bytes": sent, "seconds": time.monotonic() - began, "ends": dict(ends)}
 
 
@@ -177,7 +189,7 @@ async def greedy(port: int, seconds: float) -> dict[str, Any]:
     until = time.monotonic() + seconds
     acknowledged = 0
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OWN_CONNECTION) as channel:
-        call, _ = await _greeted(channel, "greedy", table)
+        call, _ = await greeted(channel, "greedy", table)
 
         async def write() -> None:
             one = replace(batch(1), interval_microseconds=(1_000,) * 100,
@@ -199,7 +211,7 @@ async def greedy(port: int, seconds: float) -> dict[str, Any]:
 # ── those that do not ────────────────────────────────────────────────────────────────────
 
 
-async def _greeted(
+async def greeted(
     channel: grpc.aio.Channel, agent_id: str, table: SeriesTable | None = None
 ) -> tuple[Any, int]:
     call: Any = channel.stream_stream(DELIVER_METHOD)()
@@ -210,7 +222,7 @@ async def _greeted(
     return call, welcome.applied_sequence
 
 
-async def _delivered(call: Any, sequence: int) -> float:
+async def delivered(call: Any, sequence: int) -> float:
     """Deliver one batch; return after how many seconds it was acknowledged."""
     began = time.monotonic()
     await call.write(encode_batch(batch(sequence)))
@@ -225,15 +237,25 @@ async def honest(port: int, agents: int, seconds: float) -> dict[str, Any]:
     """Deliver on kept streams, a batch each quarter of a second; say how long the Acks took."""
     took: list[float] = []
     until = time.monotonic() + seconds
+    ended = 0
 
     async def one(number: int) -> None:
+        nonlocal ended
+        while time.monotonic() < until:
+            try:
+                await visit(f"honest-{number}")
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                ended += 1
+                await asyncio.sleep(random.random())
+
+    async def visit(agent_id: str) -> None:
         options = _OWN_CONNECTION
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-            call, sequence = await _greeted(channel, f"honest-{number}")
+            call, sequence = await greeted(channel, agent_id)
             await asyncio.sleep(random.random() * PERIOD_SECONDS)
             while time.monotonic() < until:
                 sequence += 1
-                took.append(await _delivered(call, sequence))
+                took.append(await delivered(call, sequence))
                 await asyncio.sleep(PERIOD_SECONDS)
             call.cancel()
 
@@ -245,45 +267,8 @@ async def honest(port: int, agents: int, seconds: float) -> dict[str, Any]:
         "p50": took[len(took) // 2],
         "p99": took[len(took) * 99 // 100],
         "most": took[-1],
+        "ended": ended,
     }
-
-
-async def returning(port: int, agents: int, seconds: float) -> dict[str, Any]:
-    """Come back all at once, as agents do when a collector was restarted; stay once delivered."""
-    began = time.monotonic()
-    took: list[float] = []
-    refused: Counter[str] = Counter()
-    everybody_is_in = asyncio.Event()
-
-    async def one(number: int) -> None:
-        failures = 0
-        while time.monotonic() - began < seconds:
-            options = _OWN_CONNECTION
-            address = f"127.0.0.1:{port}"
-            try:
-                async with grpc.aio.insecure_channel(address, options=options) as channel:
-                    call, sequence = await asyncio.wait_for(
-                        _greeted(channel, f"returning-{number}"), 20
-                    )
-                    await asyncio.wait_for(_delivered(call, sequence + 1), 20)
-                    took.append(time.monotonic() - began)
-                    if len(took) == agents:
-                        everybody_is_in.set()
-                    await everybody_is_in.wait()
-                    call.cancel()
-                    return
-            except grpc.aio.AioRpcError as error:
-                refused[error.code().name] += 1
-            except (TimeoutError, asyncio.InvalidStateError):
-                refused["silence"] += 1
-            failures += 1
-            await asyncio.sleep(random.random() * min(60, 1 << failures))  # full jitter, as agents
-
-    try:
-        await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(agents))), seconds)
-    except TimeoutError:
-        refused["never"] = agents - len(took)
-    return {"in": len(took), "seconds": max(took, default=0.0), "refused": dict(refused)}
 
 
 PEERS: Final[dict[str, Any]] = {
@@ -291,7 +276,6 @@ PEERS: Final[dict[str, Any]] = {
     "garbage": garbage,
     "greedy": greedy,
     "honest": honest,
-    "return": returning,
 }
 
 if __name__ == "__main__":

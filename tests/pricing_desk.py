@@ -124,7 +124,7 @@ class Desk:
         agents = {agent.record.key: agent for agent in self.fleet}
         for outcome in self.ledger.apply(list(entries)):
             agent = agents[outcome.entry.agent_key]
-            agent.totals.add(outcome)
+            agent.totals.add(outcome, 0)
             agent.last_seen_unix_nanoseconds = self.now * NANOSECONDS_PER_SECOND
 
     def metrics(self) -> str:

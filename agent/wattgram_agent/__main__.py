@@ -87,9 +87,11 @@ def _spool_list(config: AgentConfig, options: argparse.Namespace) -> int:
 
 
 def _spool_purge(config: AgentConfig, options: argparse.Namespace) -> int:
+    from wattgram.owner import as_owner_of
     from wattgram_agent.spool import command
 
-    command.purge(config, everything=options.all)
+    with as_owner_of(config.state_directory):
+        command.purge(config, everything=options.all)
     return 0
 
 

@@ -31,6 +31,7 @@ REST_WATTS_MAX: Final = 100_000.0
 SUPPLY_EFFICIENCY_MIN: Final = 0.5
 WORKLOADS_MAX: Final = 1_000
 ADDRESSES_MAX: Final = 16
+AGE_SECONDS_MAX: Final = 3_650.0 * SECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +149,11 @@ class SpoolSettings:
                     f"{name} must be at least {BYTES_PER_MEBIBYTE}: {getattr(self, name)}"
                 )
         for name in ("max_age_seconds", "dead_max_age_seconds"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive: {getattr(self, name)}")
+            if not 0 < getattr(self, name) <= AGE_SECONDS_MAX:
+                raise ValueError(
+                    f"{name} must be positive, and at most {AGE_SECONDS_MAX:.0f}: "
+                    f"{getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from wattgram.durable import write_durably
 from wattgram.handshake import Hello
 from wattgram.notify import notify_systemd
 from wattgram.readings import LABEL_LENGTH_MAX, State
@@ -22,13 +23,19 @@ from wattgram_agent import __version__, tls_files
 from wattgram_agent.apportioner import Apportioner
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import AgentConfig
-from wattgram_agent.host import Clock, SystemClock, boot_id, facts
+from wattgram_agent.host import (
+    Clock,
+    SystemClock,
+    boot_id,
+    facts,
+    unix_and_boottime_nanoseconds,
+)
 from wattgram_agent.renewal import Renewer, renew_in_child
 from wattgram_agent.roster import find_sources
 from wattgram_agent.sampler import Sampler
 from wattgram_agent.spool.letters import DIRECTORY_NAME, DeadLetters
 from wattgram_agent.spool.queue import Spool
-from wattgram_agent.sysfs import read_text, write_durably
+from wattgram_agent.sysfs import read_text
 from wattgram_agent.uplink import Uplink
 
 LOG: Final = logging.getLogger("wattgram.agent")
@@ -142,14 +149,15 @@ def _greeter(
     digest = config.digest
 
     def hello() -> Hello:
+        wall, boottime = unix_and_boottime_nanoseconds(clock)
         return Hello(
             agent_id=agent_id,
             session=spool.session,
             boot_id=this_boot,
             agent_version=__version__,
             first_sequence=spool.first_sequence,
-            wall_unix_nanoseconds=clock.unix_nanoseconds(),
-            boottime_nanoseconds=clock.boottime_nanoseconds(),
+            wall_unix_nanoseconds=wall,
+            boottime_nanoseconds=boottime,
             batch_interval_nanoseconds=int(config.sampling.batch_seconds * NANOSECONDS_PER_SECOND),
             config_digest=digest,
             facts=host_facts,

@@ -27,7 +27,7 @@ from wattgram.wire import (
 )
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import BATCH_INTERVALS_MAX
-from wattgram_agent.host import Clock
+from wattgram_agent.host import Clock, unix_and_boottime_nanoseconds
 from wattgram_agent.spool.entries import Entry, decode_batch
 from wattgram_agent.spool.fitting import UnfitError, fit
 from wattgram_agent.spool.queue import Spool
@@ -123,7 +123,7 @@ class Delivery:
             if entry.table_number not in self._tables:
                 await self._call.write(encode_series(table))
                 self._tables.add(entry.table_number)
-            wall, boottime = self._clock.unix_nanoseconds(), self._clock.boottime_nanoseconds()
+            wall, boottime = unix_and_boottime_nanoseconds(self._clock)
             await self._call.write(sent_at(message, wall, boottime))
 
     def _fitting(self, message: bytes, table: SeriesTable) -> bytes:
@@ -212,7 +212,8 @@ def _lightest(waiting: Sequence[Entry], bytes_max: int) -> list[Entry]:
     chosen: list[Entry] = []
     total = 0
     for entry in waiting:
-        total += len(entry.message) if entry.message is not None else entry.length
+        message = entry.message  # of which a disk may take care meanwhile
+        total += len(message) if message is not None else entry.length
         if chosen and total > bytes_max:
             break
         chosen.append(entry)

@@ -81,4 +81,4 @@ class Doors:
 
     def go_back(self) -> None:
         """Try the preferred address next; should it fail, this one again."""
-        self._came_from, self._at, self._has_worked = self._at, 0, False
+        self._came_from, self._at = self._at, 0

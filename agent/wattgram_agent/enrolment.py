@@ -24,13 +24,14 @@ from wattgram.certificates import (
     EnrolRequest,
     Issued,
 )
-from wattgram.private import as_owner_of
+from wattgram.durable import write_durably
+from wattgram.owner import as_owner_of
 from wattgram.settings import PORT_MAX
 from wattgram.token import Token
 from wattgram_agent import tls_files
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.key_pair import KeyPair, is_authority
-from wattgram_agent.sysfs import read_text, write_durably
+from wattgram_agent.sysfs import read_text
 
 ANSWER_SECONDS: Final = 20.0
 HTTP_PORT: Final = 9881
@@ -128,7 +129,12 @@ def _trusting(authority_pem: bytes, https_ca_file: Path | None) -> ssl.SSLContex
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authority_pem.decode())
     if https_ca_file is not None:
-        context.load_verify_locations(cafile=https_ca_file)
+        try:
+            context.load_verify_locations(cafile=https_ca_file)
+        except ssl.SSLError as error:
+            raise EnrolmentError(f"{https_ca_file}: no certificate (PEM) in it") from error
+        except OSError as error:
+            raise EnrolmentError(f"{https_ca_file}: {error.strerror}") from error
     return context
 
 

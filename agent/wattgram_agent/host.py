@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from wattgram.handshake import HostFacts
+from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent.source import HostPaths
 from wattgram_agent.sysfs import read_text
 
+_AT_ONCE_NANOSECONDS: Final = NANOSECONDS_PER_SECOND // 100
+_CLOCK_READS_MAX: Final = 3
 # SMBIOS chassis types (DSP0134, 7.4.1) that are carried about.
 _LAPTOP_CHASSIS: Final = {"8", "9", "10", "14", "30", "31", "32"}
 _SERVER_CHASSIS: Final = {"17", "23", "28", "29"}
@@ -54,6 +57,15 @@ class SystemClock:
 
     def unix_nanoseconds(self) -> int:
         return time.time_ns()
+
+
+def unix_and_boottime_nanoseconds(clock: Clock) -> tuple[int, int]:
+    """Return what both clocks show at one instant; read again if the process stood in between."""
+    for _ in range(_CLOCK_READS_MAX):
+        boottime, unix = clock.boottime_nanoseconds(), clock.unix_nanoseconds()
+        if clock.boottime_nanoseconds() - boottime <= _AT_ONCE_NANOSECONDS:
+            break
+    return unix, boottime
 
 
 def boot_id() -> str:

@@ -44,16 +44,23 @@ class KeyPair:
 
     def require_own(self, issued: Issued) -> None:
         """Raise ValueError unless what was issued is for this key and names who it says."""
-        certificate = x509.load_pem_x509_certificate(issued.certificate_pem)
-        if certificate.public_key() != self._key.public_key():
+        try:
+            certificate = x509.load_pem_x509_certificate(issued.certificate_pem)
+            key = certificate.public_key()
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except Exception as error:  # whatever the parser makes of bytes from outside
+            raise ValueError("the certificate cannot be read") from error
+        if key != self._key.public_key():
             raise ValueError("the certificate is for another key")
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         if names.value.get_values_for_type(x509.DNSName) != [issued.agent_id]:
             raise ValueError(f"the certificate does not name agent {issued.agent_id}")
 
 
 def is_authority(certificate_pem: bytes, sha256: bytes) -> bool:
     """PURE. Return whether a certificate (PEM) has this digest; raises ValueError."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    der = certificate.public_bytes(serialization.Encoding.DER)
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        der = certificate.public_bytes(serialization.Encoding.DER)
+    except Exception as error:  # as above
+        raise ValueError("not a certificate") from error
     return hmac.compare_digest(hashlib.sha256(der).digest(), sha256)

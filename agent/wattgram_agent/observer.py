@@ -19,8 +19,9 @@ from wattgram_agent.host import Clock
 from wattgram_agent.meter import Meter, Register, Step
 from wattgram_agent.rest import supply_loss
 from wattgram_agent.roster import Roster, settle
+from wattgram_agent.rounds import ask_all, slept_nanoseconds
 from wattgram_agent.source import Point
-from wattgram_agent.sources import rest
+from wattgram_agent.sources import network, rest
 
 LOG: Final = logging.getLogger("wattgram.sources")
 
@@ -44,14 +45,15 @@ class Observer:
         self._find_sources = find_sources
         self._clock = clock
         self._supply_efficiency = supply_efficiency
-        self._roster = find_sources()
+        self._roster = find_sources().expecting(registers or {})
         self._attendance = Attendance()
         self._attendance.doubt(settle(self._roster))
         self._stand_aside(registers or {})
         self._series: Mapping[Point, Series] = self._roster.series()
         self._attendance.expect(self._series, clock.boottime_nanoseconds())
         self._meter = Meter(self._series, registers)
-        self._slept = self._suspended_nanoseconds()
+        self._gone = {p: r for p, r in (registers or {}).items() if p not in self._series}
+        self._slept = slept_nanoseconds(clock)
         self._failing: dict[str, str] = {}
         self._last_beat = 0
         self._found: list[Roster] = []
@@ -85,9 +87,9 @@ class Observer:
         before = self._series
         if self._found:
             self._take_over(self._found.pop())
-        now = self._clock.boottime_nanoseconds()
-        gaps = self._notice_suspend(now)
-        step = self._meter.advance(self._roster.sample(), now)
+        samples, now, slept = ask_all(self._roster, self._clock)
+        gaps = self._notice_suspend(slept, now) + self._notice_gone(now)
+        step = self._meter.advance(samples, now)
         self._say_what_fails(step)
         if self._attendance.note(step, self._meter.registers, now):
             self._compose_again()
@@ -220,8 +222,7 @@ class Observer:
             del self._failing[name]
         self._failing.update({name: why.reason for name, why in lost.items()})
 
-    def _notice_suspend(self, now: int) -> list[Gap]:
-        slept = self._suspended_nanoseconds()
+    def _notice_suspend(self, slept: int, now: int) -> list[Gap]:
         gaps: list[Gap] = []
         self.slept = slept - self._slept > SUSPEND_NANOSECONDS
         if self.slept:
@@ -232,8 +233,18 @@ class Observer:
         self._slept = slept
         return gaps
 
-    def _suspended_nanoseconds(self) -> int:
-        return self._clock.boottime_nanoseconds() - self._clock.monotonic_nanoseconds()
+    def _notice_gone(self, now: int) -> list[Gap]:
+        """Return the time since those were read who are not there any more after a restart."""
+        gone, self._gone = self._gone, {}
+        since: dict[str, int] = {}
+        for point, register in gone.items():
+            if point.source != network.NAME:  # devices come and go
+                read = register.boottime_nanoseconds
+                since[point.source] = min(read, since.get(point.source, read))
+        return [
+            Gap(source=source, reason="not_found", duration_nanoseconds=now - read)
+            for source, read in since.items()
+        ]
 
 
 def _counted(series: Mapping[Point, Series]) -> set[Point]:

@@ -26,7 +26,7 @@ from wattgram.certificates import (
     Issued,
     encode_renewal,
 )
-from wattgram.private import as_owner_of, read_private
+from wattgram.private import read_private
 from wattgram.units import SECONDS_PER_DAY
 from wattgram_agent import tls_files
 from wattgram_agent.config import AgentConfig
@@ -157,6 +157,8 @@ async def renew_in_child(directory: Path, address: str) -> None:
 
 def command(config: AgentConfig, options: argparse.Namespace) -> int:
     """Renew now, whether or not it is time; raises RenewalError and OSError."""
+    from wattgram.owner import as_owner_of
+
     directory: Path = options.directory or config.tls.directory or config.tls_directory
     with as_owner_of(directory):
         issued = renew(directory, options.collector or config.collector.address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -68,6 +68,12 @@ class Roster:
         zones = [zone for source in self.sources for zone in source.zones()]
         decisions = tuple(compose(zones, silent, self.preferences))
         return replace(self, silent=dict(silent), decisions=decisions)
+
+    def expecting(self, points: Collection[Point]) -> Roster:
+        """Return the roster with those of these points that are away just now, as failing."""
+        for source in self.sources:
+            source.expect(points)
+        return self.without(self.silent)
 
     def joined_with(self, found: Roster) -> Roster:
         """Return what was `found` later, with the sources of this one that did not change.
@@ -142,6 +148,8 @@ class Roster:
     def _judge(self, outcome: Finding) -> Finding:
         """Say whether a source that was found is active, spare, or fails altogether."""
         mine = [one for one in self.decisions if one.zone.point.source == outcome.name]
+        if not mine and outcome.reason:
+            return replace(outcome, state=State.ERROR)
         if any(decision.counted for decision in mine):
             return outcome
         silences = [self.silent.get(one.zone.point) for one in mine]

@@ -29,7 +29,7 @@ from wattgram_agent.batches import (
 )
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.division import Heard, Interval, Piece
-from wattgram_agent.host import Clock, resident_memory_bytes
+from wattgram_agent.host import Clock, resident_memory_bytes, unix_and_boottime_nanoseconds
 from wattgram_agent.meter import Register
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import Roster
@@ -150,8 +150,8 @@ class Sampler:
     def _close(self, registers: Mapping[Point, Register]) -> None:
         if self._builder is None or self._builder.is_empty:
             return
-        unix_minus_boottime = self._clock.unix_nanoseconds() - self._clock.boottime_nanoseconds()
-        batch = self._builder.take(self._spool.next_sequence, unix_minus_boottime, self._status())
+        unix, boottime = unix_and_boottime_nanoseconds(self._clock)
+        batch = self._builder.take(self._spool.next_sequence, unix - boottime, self._status())
         if self._is_first_batch and self._spool.checkpoint_is_stale:
             batch = without_first_interval(batch)
         self._is_first_batch = False
@@ -186,6 +186,7 @@ class Sampler:
         deadline = self._clock.monotonic_nanoseconds()
         beats = 0
         while True:
+            began = self._clock.monotonic_nanoseconds()
             self.beat()
             on_beat()
             if beats and beats % per_batch == 0:
@@ -195,7 +196,7 @@ class Sampler:
                 self.look_again()
             beats += 1
             now = self._clock.monotonic_nanoseconds()
-            deadline += interval * (1 + max(0, now - deadline - interval) // interval)
+            deadline = next_deadline(deadline, began, now, interval)
             if stop.wait(max(0, deadline - now) / NANOSECONDS_PER_SECOND):
                 break
         self.beat()
@@ -255,3 +256,15 @@ class Sampler:
             resident_memory_bytes=resident_memory_bytes(),
             spooled_batches=len(self._spool),
         )
+
+
+def next_deadline(deadline: int, began: int, now: int, interval: int) -> int:
+    """PURE. Return when the next beat is due after one that was due at `deadline`.
+
+    Beats are on a grid. After one that `began` late or took too long, those are left out that
+    would follow at once: nothing can be told from such an interval.
+    """
+    if began - deadline < interval // 2 and now < deadline + interval:
+        return deadline + interval
+    steps = -((deadline - now - interval // 2) // interval)
+    return deadline + steps * interval

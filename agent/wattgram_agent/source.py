@@ -7,7 +7,7 @@ never turns a failure into a number: a meter that cannot be read now is a `Faile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -116,6 +116,10 @@ class Source(Protocol):
     def fix(self) -> str:
         """Return the command that would solve `problems`, empty when none would."""
         return ""
+
+    def expect(self, points: Collection[Point]) -> None:
+        """Be told which points were read before a restart: one that is away now may be back."""
+        del points  # most sources know nothing of what is away
 
     def zones(self) -> Sequence[Zone]:
         """Return what there is to sample, in a stable order."""

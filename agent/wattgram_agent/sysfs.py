@@ -53,21 +53,6 @@ def state_of(error: OSError) -> State:
     return State.PERMISSION_DENIED if isinstance(error, PermissionError) else State.ERROR
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Write a small file so that a power cut leaves the old one or the new one, never half."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 class KeptFile:
     """One integer behind a descriptor that stays open: a sixteenth of the price of `open`.
 

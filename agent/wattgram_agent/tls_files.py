@@ -19,7 +19,7 @@ from wattgram.private import read_private, write_private
 LOG: Final = logging.getLogger("wattgram.tls")
 PAIR_FILE: Final = "agent.pem"
 AUTHORITY_FILE: Final = "ca.pem"
-_HEAD: Final = re.compile(rb"agent_id: (\S+)\nissued: (\d{1,12})\nexpires: (\d{1,12})\n")
+_HEAD: Final = re.compile(rb"agent_id: ([!-~]+)\nissued: (\d{1,12})\nexpires: (\d{1,12})\n")
 
 
 class Validity(NamedTuple):

@@ -18,7 +18,7 @@ from wattgram.readings import LABEL_LENGTH_MAX
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent.batches import whole_microseconds
 from wattgram_agent.division import Heard, Interval, Left, Piece, late_pieces, pieces_of
-from wattgram_agent.host import Clock
+from wattgram_agent.host import Clock, unix_and_boottime_nanoseconds
 from wattgram_agent.sysfs import require_regular
 
 LOG: Final = logging.getLogger("wattgram.zone")
@@ -133,8 +133,8 @@ class Whereabouts:
             return None
         if said.since_unix_nanoseconds is None:
             return whole_microseconds(interval.end)
-        boottime = self._clock.boottime_nanoseconds()
-        since = said.since_unix_nanoseconds - (self._clock.unix_nanoseconds() - boottime)
+        unix, boottime = unix_and_boottime_nanoseconds(self._clock)
+        since = said.since_unix_nanoseconds - (unix - boottime)
         if interval.end < since <= boottime:
             return None  # it is of the next one
         return whole_microseconds(placed(since, *interval))

@@ -38,8 +38,12 @@ FREEZE_DAYS_MAX: Final = 400.0
 CERTIFICATE_DAYS_MIN: Final = 0.0001
 CERTIFICATE_DAYS_MAX: Final = 825.0
 HTTPS_PORT: Final = 443
+HTTP_CONNECTIONS_MAX: Final = 10_000
 # No more than are remembered of a session, to tell a repetition from another batch.
 UNACKNOWLEDGED_MAX: Final = 128
+# What agents and gRPC are told is a signed 32-bit integer.
+TOLD_MAX: Final = (1 << 31) - 1
+ZERO_SECONDS_MAX: Final = 86_400.0
 
 _ORIGIN: Final = re.compile(
     r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?/?"
@@ -105,9 +109,16 @@ class HttpSettings:
     open_health: bool = setting(
         default=False, help_text="Answer /healthz and /readyz without a user or token."
     )
+    max_connections: int = setting(
+        500, "Connections open at once; one more takes the place of one that only sits."
+    )
 
     def __post_init__(self) -> None:
         require_address("address", self.address)
+        if not 1 <= self.max_connections <= HTTP_CONNECTIONS_MAX:
+            raise ValueError(
+                f"max_connections must be 1 to {HTTP_CONNECTIONS_MAX}: {self.max_connections}"
+            )
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file go together")
 
@@ -140,8 +151,9 @@ class AccessSettings:
     )
     names: tuple[str, ...] = setting(
         (),
-        "Names and addresses that agents reach this collector by, for its certificate; empty: its "
-        "host name. Its listening addresses and loopback are added.",
+        "Names and addresses that this collector is reached by, for its certificate; empty: its "
+        "host name. Its listening addresses and loopback are added. An HTTP side without "
+        "authentication answers under these, addresses and localhost only.",
     )
     enrolment: bool = setting(
         default=False,
@@ -246,8 +258,10 @@ class ExpositionSettings:
     )
 
     def __post_init__(self) -> None:
-        if self.zero_seconds < 0:
-            raise ValueError(f"zero_seconds must not be negative: {self.zero_seconds}")
+        if not 0 <= self.zero_seconds <= ZERO_SECONDS_MAX:
+            raise ValueError(
+                f"zero_seconds must be 0 to {ZERO_SECONDS_MAX:.0f}: {self.zero_seconds}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,13 +306,18 @@ class LimitSettings:
         64 * BYTES_PER_MEBIBYTE, "What may wait for the ledger; nothing more is read meanwhile."
     )
     max_resident_bytes: int = setting(
-        2048 * BYTES_PER_MEBIBYTE, "Resident memory above which no stream is let in."
+        2048 * BYTES_PER_MEBIBYTE,
+        "Resident memory to stay under: from three fifths of it no stream is let in, and the "
+        "most silent ones are ended.",
     )
 
     def __post_init__(self) -> None:
         for one in fields(self):
             if getattr(self, one.name) <= 0:
                 raise ValueError(f"{one.name} must be positive: {getattr(self, one.name)}")
+        for name in ("max_message_bytes", "max_series", "max_intervals"):
+            if getattr(self, name) > TOLD_MAX:
+                raise ValueError(f"{name} must be at most {TOLD_MAX}: {getattr(self, name)}")
         if self.max_cpu_ratio_per_agent > 1:
             raise ValueError(f"max_cpu_ratio_per_agent: {self.max_cpu_ratio_per_agent} is over 1")
         if self.max_unacknowledged_batches > UNACKNOWLEDGED_MAX:

@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import signal
-import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -20,6 +19,7 @@ from wattgram.notify import notify_systemd
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.access.certificates import Certificates, CertificatesError
 from wattgram_collector.access.credentials_file import CredentialsError
+from wattgram_collector.access.porch import Porch
 from wattgram_collector.access.tls import TlsError
 from wattgram_collector.access.wiring import Access
 from wattgram_collector.accounting.sites import Sites
@@ -35,12 +35,15 @@ from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.service import IngestService
 from wattgram_collector.ingest.turns import Turns
 from wattgram_collector.ledger import Ledger, storage
+from wattgram_collector.open_files import allow_open_files
 from wattgram_collector.pricing import Pricing
 from wattgram_collector.redfish.watch import hosts_of_meters, watching
 from wattgram_collector.reload import Reload
 
 LOG: Final = logging.getLogger("wattgram.collector")
 GRACE_SECONDS: Final = 5.0
+SPARE_CONNECTIONS: Final = 1_000
+"""For agents that renew, and for those that are to be told that there are too many streams."""
 GARBAGE_THRESHOLDS: Final = (100_000, 50, 50)
 SERVER_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 60_000),
@@ -48,7 +51,11 @@ SERVER_OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),
     ("grpc.max_connection_idle_ms", 60_000),
-    ("grpc.max_concurrent_streams", 1_000),
+    # An agent has one stream, a proxy one for each agent behind it, and more connections at need.
+    # What a peer has opened beyond that waits at its own end, and not here before the others.
+    ("grpc.max_concurrent_streams", 100),
+    # A connection on which nobody begins to speak is closed; the default is two minutes.
+    ("grpc.server_handshake_timeout_ms", 20_000),
     # A stream that is not read holds 64 KiB, and not the megabytes that a fast peer could earn.
     ("grpc.http2.bdp_probe", 0),
 )
@@ -64,6 +71,7 @@ async def run(config: CollectorConfig) -> None:
     # takes a quarter of the CPU to find none.
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    allow_open_files(config.limits.max_streams + SPARE_CONNECTIONS + config.http.max_connections)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,6 +115,53 @@ async def serving(
     certificates.add_to(server)
     grpc_port = _bind(server, config, certificates)
     await server.start()
+    runner = _pages(config, fleet, intake, committer, access, certificates, pricing)
+    await runner.setup()
+    await committer.probe()  # one that is to be read only says so before it is asked
+    committing = asyncio.ensure_future(committer.run())
+    stop = _stop_with(asyncio.current_task())
+    committing.add_done_callback(stop)
+    try:
+        http_port = await _listen(runner, config.http.address, access.porch, stop)
+        # The collector's own agents come through no door: nobody else can speak as they do.
+        own = IngestService(intake)
+        async with (
+            pricing.running(stop),
+            watching(config, own, intake, stop),
+            access.watching(stop),
+            certificates.watching(reload, stop),
+            service.watching_memory(stop),
+        ):
+            yield grpc_port, http_port
+    finally:
+        # Without the committer nothing would be acknowledged, however long it is waited.
+        grace_seconds = 0.1 if committing.done() else GRACE_SECONDS
+        await service.drain(grace_seconds)
+        await server.stop(grace_seconds)
+        await access.porch.close()
+        await runner.cleanup()
+        await _end(committing, committer)
+
+
+async def _end(committing: asyncio.Future[None], committer: Committer) -> None:
+    """Commit what waits; raises what the committer died of."""
+    committing.cancel()
+    await asyncio.wait({committing})
+    await committer.close()
+    if not committing.cancelled():
+        committing.result()
+
+
+def _pages(
+    config: CollectorConfig,
+    fleet: Fleet,
+    intake: Intake,
+    committer: Committer,
+    access: Access,
+    certificates: Certificates,
+    pricing: Pricing,
+) -> web.AppRunner:
+    """Return the HTTP side, with all that stands before it."""
     app = application(
         fleet,
         registry(
@@ -125,31 +180,8 @@ async def serving(
         advice=advice_routes(advisor(config, pricing.history, pricing.places.zone)),
     )
     app.add_routes(certificates.routes())
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await committer.probe()  # one that is to be read only says so before it is asked
-    committing = asyncio.ensure_future(committer.run())
-    stop = _stop_with(asyncio.current_task())
-    committing.add_done_callback(stop)
-    try:
-        http_port = await _listen(runner, config.http.address, access.tls)
-        # The collector's own agents come through no door: nobody else can speak as they do.
-        own = IngestService(intake)
-        async with (
-            pricing.running(stop),
-            watching(config, own, intake, stop),
-            access.watching(stop),
-            certificates.watching(reload, stop),
-        ):
-            yield grpc_port, http_port
-    finally:
-        await service.drain(GRACE_SECONDS)
-        await server.stop(GRACE_SECONDS)
-        await runner.cleanup()
-        committing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await committing
-        await committer.close()
+    access.porch.stand_before(app)
+    return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
 
 
 def _stop_with(task: asyncio.Task[object] | None) -> Callable[[asyncio.Future[None]], None]:
@@ -187,17 +219,23 @@ def server_options(limits: LimitSettings) -> tuple[tuple[str, int], ...]:
         ("grpc.max_receive_message_length", limits.max_message_bytes),
         ("grpc.server.max_pending_requests", limits.max_streams),
         ("grpc.server.max_pending_requests_hard_limit", limits.max_streams),
+        ("grpc.max_allowed_incoming_connections", limits.max_streams + SPARE_CONNECTIONS),
     )
 
 
-async def _listen(runner: web.AppRunner, address: str, tls: ssl.SSLContext | None) -> int:
+async def _listen(
+    runner: web.AppRunner,
+    address: str,
+    porch: Porch,
+    stop: Callable[[asyncio.Future[None]], None],
+) -> int:
     host, _, port = address.rpartition(":")
-    site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=tls)
+    if runner.server is None:
+        raise AssertionError("set up before")
     try:
-        await site.start()
+        return await porch.open(runner.server, host.strip("[]"), int(port), stop)
     except OSError as error:
         raise StartError(f"http.address {address}: {error.strerror}") from error
-    return int(runner.addresses[0][1])
 
 
 def _bind(server: grpc.aio.Server, config: CollectorConfig, certificates: Certificates) -> int:

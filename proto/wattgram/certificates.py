@@ -157,6 +157,6 @@ def _object(data: bytes) -> dict[str, object]:
 
 def _field(value: dict[str, object], key: str, kind: type[Kind]) -> Kind:
     found = value.get(key)
-    if type(found) is not kind:
+    if type(found) is not kind or (isinstance(found, str) and not found.isascii()):
         raise CertificateMessageError(f"{key} is missing, or is something else")
     return found

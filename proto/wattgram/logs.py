@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+
+# gRPC's own lines are left out unless the environment asks for them: each handshake that fails
+# would be one, for a stranger to fill the disk with. It looks at this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 class JsonFormatter(logging.Formatter):

@@ -28,6 +28,8 @@ _NAMES: Final = {str: "a string", int: "an integer", float: "a number", bool: "t
 
 
 PORT_MAX: Final = 65_535
+INTEGER_MAX: Final = (1 << 63) - 1
+"""TOML's own; a greater one is no number that anything here counts to."""
 
 
 class SettingsError(ValueError):
@@ -60,10 +62,10 @@ def load(
     table: dict[str, Any] = {}
     if path is not None:
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = _parsed(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"{path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise SettingsError(f"{path}: {error}") from error
     origins = _overlay(table, environment, prefix)
     built: Settings = _section(kind, table, "", str(path or "defaults"), origins)
@@ -105,12 +107,21 @@ def dump(settings: Any) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the table in a TOML text; raises ValueError for whatever is wrong with it."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def _overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Put the variables into the table; return which key came from which variable."""
     origins = {}
     for variable in sorted(environment):
         if not variable.startswith(prefix + "__"):
             continue
+        _require_utf_8(variable, environment[variable])
         keys = variable.removeprefix(prefix + "__").lower().split("__")
         section = table
         for key in keys[:-1]:
@@ -119,11 +130,19 @@ def _overlay(table: dict[str, Any], environment: Mapping[str, str], prefix: str)
                 raise SettingsError(f"{variable}: {key} is not a section")
         text = environment[variable]
         try:
-            section[keys[-1]] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            section[keys[-1]] = _parsed(f"value = {text}")["value"]
+        except ValueError:
             section[keys[-1]] = text
         origins[".".join(keys)] = variable
     return origins
+
+
+def _require_utf_8(variable: str, text: str) -> None:
+    """Raise SettingsError for bytes that are no text: they could be kept, but never sent."""
+    try:
+        f"{variable}{text}".encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{variable!a}: not UTF-8") from error
 
 
 def _section(
@@ -183,15 +202,22 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise SettingsError(f"{where} must be a table, not {value!r}")
         return {key: _value(get_args(hint)[1], item, where) for key, item in value.items()}
-    if hint is Path and isinstance(value, str):
+    if hint is Path and isinstance(value, str) and "\0" not in value:
         return Path(value)
+    _require_in_range(value, where)
     if hint is float and type(value) is int:
         return float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingsError(f"{where} must be finite: {value}")
     if type(value) is not hint:
         raise SettingsError(f"{where} must be {_NAMES.get(hint, 'a path')}, not {value!r}")
     return value
+
+
+def _require_in_range(value: Any, where: str) -> None:
+    """Raise SettingsError for a number that nobody can count with."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(f"{where} must be finite: {value}")
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        raise SettingsError(f"{where} is beyond 64 bits")
 
 
 def _dump_section(section: Any, at: str, lines: list[str]) -> None:

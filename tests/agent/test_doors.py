@@ -43,6 +43,26 @@ def test_each_address_is_tried_twice_and_then_the_next() -> None:
     assert tried == ["a", "a", "b", "b", "c", "c", "a", "a"]
 
 
+def test_failures_before_and_after_what_was_delivered_do_not_add_up_to_two() -> None:
+    one = doors("a", "b")
+    one.failed()
+    one.worked(0)
+    one.failed()
+
+    assert one.address == "a"
+
+
+def test_one_that_failed_is_not_gone_back_to_from_the_next() -> None:
+    one = doors("a", "b")
+    for _ in range(2):
+        one.failed()
+    one.worked(0)
+    for _ in range(2):
+        one.failed()
+
+    assert (one.address, one.is_return_due(1e9)) == ("a", False)
+
+
 def test_what_was_delivered_ends_the_failures() -> None:
     one = doors()
     assert [one.failed() for _ in range(3)] == [2, 4, 8]
@@ -82,6 +102,18 @@ def test_the_preferred_address_is_looked_at_again_and_left_at_once_if_it_is_not_
     one.go_back()
     one.worked(due + 1)
     assert (one.address, one.is_return_due(1e9)) == ("a", False)
+    assert (one.failed(), one.address) == (LOST_SECONDS / 2, "a")
+
+
+def test_one_that_ends_while_the_preferred_is_looked_at_has_ended_for_everybody() -> None:
+    one = doors("a", "b", jitter=0.5)
+    one.failed()
+    one.failed()
+    one.worked(0)
+    one.go_back()
+    assert one.failed() == 0.0
+
+    assert (one.address, one.failed()) == ("b", LOST_SECONDS / 2)
 
 
 @given(

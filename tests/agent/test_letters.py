@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import wattgram_agent.spool.segments
@@ -89,6 +89,21 @@ def test_letters_are_bounded_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert numbers(tmp_path) == [4]
 
 
+def test_letters_grow_old_while_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wattgram_agent.spool.segments, "SEGMENT_BYTES", 1)
+    clock = Clock()
+    spool = open_spool(tmp_path, letters=letters(tmp_path / "dead", clock))
+    fill(spool, 3)
+    spool.set_aside(1, "future")
+    spool.set_aside(2, "future")
+    clock.now += 10_000
+    spool.drop_older_than(0)
+
+    assert numbers(tmp_path / "dead") == [2]
+
+
 def test_purging_is_possible_beside_a_running_agent(tmp_path: Path) -> None:
     kept = letters(tmp_path)
     add(kept, 1, 2)
@@ -126,7 +141,11 @@ def test_a_dead_letter_is_told_also_when_the_agent_is_killed_before_the_next_bat
     ]
 
 
+INFINITE = b'{"session":"","reason":"","energy_microjoules":1,"set_aside_unix_seconds":1e999}'
+
+
 @given(st.binary(max_size=80), st.binary(max_size=80))
+@example(INFINITE, bytes(4))
 def test_whatever_a_letter_holds_reading_does_not_fail(why: bytes, message: bytes) -> None:
     assert list(_letters(frame(Record(LETTER, 1, 0, 0, 0, message, why)))) == []
 

@@ -11,6 +11,7 @@ import pytest
 
 from fakes import RaplTree, two_socket_tree
 from wattgram.readings import State
+from wattgram_agent.roster import build_roster
 from wattgram_agent.source import (
     CounterSample,
     HostPaths,
@@ -152,10 +153,10 @@ def test_a_tree_none_of_whose_zones_can_be_sampled_is_an_error_that_names_them(
     tree.add("intel-rapl:1", "package-1")
     (tree.directory("intel-rapl:0") / "energy_uj").unlink()
     (tree.directory("intel-rapl:1") / "name").unlink()
-    error = unavailable(tree.paths)
+    (finding,) = build_roster({"rapl": rapl.discover}, tree.paths).findings
 
-    assert error.state is State.ERROR
-    assert error.reason == (
+    assert finding.state is State.ERROR
+    assert finding.reason == (
         "intel-rapl:0: zone package-0 has no energy_uj file; "
         "intel-rapl:1: no readable name file, or an empty one"
     )

@@ -14,6 +14,7 @@ from sampling import Host
 from spooling import no_directory
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent.config import AgentConfig, SamplingSettings, SpoolSettings
+from wattgram_agent.sampler import next_deadline
 
 
 @pytest.fixture
@@ -81,9 +82,11 @@ class Patience(threading.Event):
     def __init__(self, clock: ManualClock) -> None:
         super().__init__()
         self._clock = clock
+        self.stalls: list[float] = []
+        """By how many seconds each of the next waits takes longer."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        self._clock.advance(timeout or 0)
+        self._clock.advance((timeout or 0) + (self.stalls.pop(0) if self.stalls else 0))
         return self.is_set()
 
 
@@ -106,9 +109,54 @@ def test_it_beats_on_its_deadlines_closes_batches_and_ends_with_one(tmp_path: Pa
     host.on_sample = sampled
     host.sampler.run(stop, lambda: told.append(len(beats)))
 
-    # What was missed is not made up for, and the beats are whole seconds again afterwards.
+    # What took its time is read again at once, what was missed is not made up for, and the beats
+    # are whole seconds again afterwards.
     seconds = [(beat - beats[0]) / NANOSECONDS_PER_SECOND for beat in beats]
     assert seconds == [0, 1, 2, 3, 4, 7.5, 8, 9, 10]
-    assert told == [4, 7]
+    assert told == [4, 8]
     assert host.booked() == {"0": 8, "1": 8}
-    assert [len(batch.interval_microseconds) for _, batch in spooled(host.spool)] == [3, 3, 2]
+    assert [
+        [microseconds / 1e6 for microseconds in batch.interval_microseconds]
+        for _, batch in spooled(host.spool)
+    ] == [[1, 1, 1], [4.5, 0.5, 1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "due"),
+    [
+        (0, 0.001, 1),  # as ever
+        (0.4, 0.5, 1),  # a little late
+        (0, 0.9, 1),  # slow, as each time
+        (0, 1, 2),
+        (0, 3.2, 4),
+        (0, 3.6, 5),  # 4 would follow at once
+        (305.99, 305.991, 307),  # stopped while it waited
+        (0.5, 0.51, 2),
+        (0.999, 1.001, 2),
+    ],
+)
+def test_after_a_stall_no_beat_follows_another_at_once(began: float, now: float, due: int) -> None:
+    interval, seconds = NANOSECONDS_PER_SECOND, 7 * NANOSECONDS_PER_SECOND
+    found = next_deadline(
+        seconds, seconds + int(began * interval), seconds + int(now * interval), interval
+    )
+
+    assert found == seconds + due * interval
+
+
+def test_a_beat_that_was_stopped_while_it_waited_is_the_only_one(tmp_path: Path) -> None:
+    settings = SamplingSettings(interval_seconds=1.0, batch_seconds=10.0)
+    host = Host(tmp_path, config=AgentConfig(sampling=settings))
+    stop = Patience(host.clock)
+    beats: list[float] = []
+
+    def sampled() -> None:
+        beats.append(host.clock.monotonic / NANOSECONDS_PER_SECOND)
+        if len(beats) == 4:
+            stop.set()
+
+    stop.stalls = [0, 60.25]
+    host.on_sample = sampled
+    host.sampler.run(stop, lambda: None)
+
+    assert [beat - beats[0] for beat in beats] == [0, 1, 62.25, 63, 64]

@@ -31,7 +31,8 @@ from spooling import (
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch
 from wattgram_agent.meter import Register
-from wattgram_agent.spool.checkpoints import Checkpoint
+from wattgram_agent.source import Point
+from wattgram_agent.spool.checkpoints import Checkpoint, Stored, join, split
 from wattgram_agent.spool.frames import BATCH as BATCH_KIND
 from wattgram_agent.spool.frames import STATE as STATE_KIND
 from wattgram_agent.spool.frames import TABLE as TABLE_KIND
@@ -108,6 +109,15 @@ def test_what_is_acknowledged_is_forgotten_and_no_more(directory: Path) -> None:
     assert (sequences(spool), spool.first_sequence, spool.next_sequence) == ([], 5, 5)
 
 
+def test_every_batch_says_what_was_delivered_before_it_was_written(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 4)
+    spool.forget(2)
+    append(spool)
+
+    assert sequences(reopened(spool, directory)) == [3, 4, 5]
+
+
 def test_sequence_session_and_registers_run_on_over_a_restart(directory: Path) -> None:
     first = open_spool(directory)
     fill(first, 2)
@@ -148,6 +158,12 @@ def test_a_checkpoint_holds_every_register_that_there_is_and_its_kind(directory:
 
     assert spool.checkpoint() == Checkpoint("boot", registers)
     assert reopened(spool, directory).checkpoint() == Checkpoint("boot", registers)
+
+
+def test_what_older_agents_wrote_beside_a_batch_is_read() -> None:
+    for registers in (b"", bytes(17), bytes(34)):
+        assert split(registers) == Stored(registers)
+        assert split(join(Stored(registers, 7, 9))) == Stored(registers, 7, 9)
 
 
 def test_a_lost_spool_is_a_new_session(directory: Path) -> None:
@@ -218,6 +234,7 @@ def test_beyond_its_bytes_a_spool_drops_the_oldest_and_tells_all_that_went(
 
     assert kept == list(range(201 - len(kept), 201))
     assert len(kept) > 5
+    assert spool._store.losses.gone == set()
     gaps = told(spool)
     assert {gap.reason for gap in gaps} == {"spool_full"}
     assert sum(gap.count for gap in gaps) == 200 - len(kept)
@@ -236,6 +253,82 @@ def test_a_spool_that_is_opened_with_less_room_drops_to_it_and_tells(directory: 
 
     assert sum(path.stat().st_size for path in segments(directory)) <= 4_000
     assert sum(gap.count for gap in told(again)) == 101 - len(kept) > 50
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_tables_that_change_with_every_batch_are_within_the_bytes_too(directory: Path) -> None:
+    spool = open_spool(directory, max_bytes=20_000)
+    for number in range(1, 60):
+        append(spool, table(number, *(Point("hwmon", "rail", f"{n:050}") for n in range(20))))
+        assert sum(path.stat().st_size for path in segments(directory)) <= 20_000
+
+
+def test_a_table_is_held_as_long_as_a_batch_refers_to_it(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 2)
+    fill(spool, 2, table(2, GPU))
+    assert (spool.last_table_number, len(spool._store.waiting.tables)) == (2, 2)
+    spool.forget(2)
+    assert (spool.table(1), spool.table(2)) == (None, table(2, GPU))
+    append(spool)
+    spool.forget(5)
+
+    assert (spool.last_table_number, spool._store.waiting.tables) == (2, {})
+
+
+def test_a_batch_that_was_dropped_meanwhile_is_not_lost_twice(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 3)
+    first = spool.after(0)[0]
+    spool.drop_older_than(EPOCH + 3 * SECOND)
+    spool.discard(first)
+    append(spool)
+
+    assert spool.corrupt_records == 0
+    assert [(gap.reason, gap.count) for gap in told(spool)] == [("spool_full", 1)]
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_no_segment_is_removed_before_it_is_told_what_was_dropped_of_it(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 40)
+    spool.drop_older_than(EPOCH + 21 * SECOND)
+    spool.forget(25)
+    assert sequences(open_spool(directory))[0] == 1
+    append(spool)
+
+    assert sequences(open_spool(directory))[0] == 26
+
+
+def test_what_a_kept_batch_was_to_tell_is_told_again_when_it_is_lost(directory: Path) -> None:
+    spool = open_spool(directory)
+    fill(spool, 2)
+    spool.set_aside(1, "future")
+    append(spool)
+    spool.forget(3, keep={3})
+    spool.drop_older_than(EPOCH + 9 * SECOND)
+    append(spool)
+
+    assert {gap.reason: gap.count for gap in told(spool)} == {"dead_letter": 1, "spool_full": 1}
+
+
+def test_why_batches_are_dropped_is_said_once_until_all_are_delivered(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = open_spool(directory)
+    for expected in (1, 1, 2):
+        fill(spool, 2)
+        spool.drop_older_than(EPOCH + spool.next_sequence * SECOND)
+        assert sum("spool_dropped" in record.message for record in caplog.records) == expected
+        if expected == 1 and spool.next_sequence == 5:
+            spool.forget(4)
+
+
+def test_what_lies_beside_the_newest_batch_makes_no_room(directory: Path) -> None:
+    spool = open_spool(directory, max_bytes=300)
+    fill(spool, 5)
+
+    assert sequences(spool) == [1, 2, 3, 4, 5]
 
 
 def test_batches_older_than_wanted_are_dropped_and_told(directory: Path) -> None:

@@ -19,6 +19,7 @@ from spooling import (
     open_spool,
     segments,
     sequences,
+    told,
 )
 from wattgram_agent.meter import Register
 from wattgram_agent.spool.queue import Spool
@@ -90,11 +91,35 @@ def test_a_clock_that_is_wrong_now_drops_nothing_of_an_earlier_boot(tmp_path: Pa
     assert left(spool, EPOCH + 5_000 * DAY, 2 * SECOND) == [1, 2, 3]
 
 
+def test_what_seems_older_than_one_before_it_is_not(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    put(spool, EPOCH - 6 * DAY, DAY, "earlier")
+    put(spool, EPOCH - 9 * DAY, DAY, "between")
+    put(spool, EPOCH, SECOND)
+
+    assert left(spool, EPOCH, SECOND) == [1, 2, 3]
+
+
+def test_a_batch_of_which_no_clock_is_believed_is_told_once(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    put(spool, 60 * SECOND, DAY, "earlier")
+    for days in (9, 8):
+        put(spool, EPOCH - days * DAY, DAY, "between")
+    put(spool, EPOCH, SECOND)
+    assert left(spool, EPOCH, SECOND) == [4]
+    put(spool, EPOCH + SECOND, 2 * SECOND)
+
+    assert [gap.count for gap in told(spool)] == [3]
+
+
 class Counting(HastyMedium):
     """Counts how often it was asked to force."""
 
     def __init__(self) -> None:
-        self.forced = 0
+        self.forced = self.directories = 0
+
+    def force_directory(self, path: Path) -> None:
+        self.directories += 1
 
     def force(self, descriptor: int) -> None:
         self.forced += 1
@@ -107,9 +132,11 @@ class Clock:
         return self.now
 
 
-@pytest.mark.parametrize(("sync", "expected"), [("always", 20), ("interval", 3), ("never", 0)])
+@pytest.mark.parametrize(
+    ("sync", "expected", "names"), [("always", 20, 1), ("interval", 3, 1), ("never", 0, 0)]
+)
 def test_a_batch_is_forced_always_once_a_minute_or_never(
-    tmp_path: Path, sync: str, expected: int
+    tmp_path: Path, sync: str, expected: int, names: int
 ) -> None:
     medium, clock = Counting(), Clock()
     spool = open_spool(tmp_path, sync=sync, medium=medium, clock=clock)
@@ -117,7 +144,7 @@ def test_a_batch_is_forced_always_once_a_minute_or_never(
         clock.now += 10
         append(spool)
 
-    assert medium.forced == expected
+    assert (medium.forced, medium.directories) == (expected, names)
 
 
 def test_what_was_not_forced_yet_is_when_a_segment_is_full_and_at_the_end(

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
-from spooling import SECOND, append, fill, open_spool, segments, sequences, told
+from spooling import (
+    SECOND,
+    HastyMedium,
+    append,
+    fill,
+    open_spool,
+    segments,
+    sequences,
+    told,
+)
 from wattgram_agent.__main__ import main
+from wattgram_agent.spool.frames import parse_all
 from wattgram_agent.spool.letters import DeadLetters, read_letters
 from wattgram_agent.spool.queue import Spool
+from wattgram_agent.spool.segments import read_all
 
 
 @pytest.fixture
@@ -45,6 +59,7 @@ def test_what_waits_is_dead_or_lost_is_listed_beside_the_agent_and_nothing_chang
 ) -> None:
     before = snapshot(state)
     found = listed(capsys)
+    assert snapshot(state) == before
 
     assert found["session"] == spool.session
     assert found["waiting"] | {"bytes": 0} == {
@@ -61,9 +76,10 @@ def test_what_waits_is_dead_or_lost_is_listed_beside_the_agent_and_nothing_chang
     assert found["lost"] == [
         {"reason": "dead_letter", "batches": 1, "seconds": 1.0, "batches_of_unknown_length": 0}
     ]
+    append(spool)  # which tells it, and may be lost itself
+    assert listed(capsys)["lost"] == found["lost"]
     (letter,) = found["dead_letters"]["newest"]
     assert (letter["sequence"], letter["reason"], letter["seconds"]) == (2, "future", 1.0)
-    assert snapshot(state) == before
 
 
 def test_what_was_delivered_when_the_newest_batch_was_written_does_not_wait(
@@ -127,6 +143,112 @@ def test_purge_all_removes_what_waits_and_the_next_agent_tells_how_much(
     append(again)
     gaps = {gap.reason: (gap.count, gap.duration_nanoseconds) for gap in told(again)}
     assert gaps == {"dead_letter": (1, SECOND), "spool_purged": (3, 3 * SECOND)}
+
+
+def test_purge_all_leaves_no_file_but_the_one_with_the_registers(
+    spool: Spool, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattgram_agent.spool.segments.SEGMENT_BYTES", 1_000)
+    fill(spool, 40)
+    spool.close()
+    assert len(segments(state / "spool")) > 3
+    assert main(["spool", "purge", "--all"]) == 0
+
+    assert len(segments(state / "spool")) == 2  # and the one that tells it
+    assert open_spool(state / "spool").next_sequence == 45
+
+
+def test_purge_all_makes_the_room_that_it_needs_on_a_full_medium(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattgram_agent.spool.segments.SEGMENT_BYTES", 1_000)
+    directory = state / "spool"
+    fill(open_spool(directory), 40)
+    room = sum(path.stat().st_size for path in segments(directory)) + 100
+
+    class Full(HastyMedium):
+        def write(self, descriptor: int, data: bytes, offset: int) -> None:
+            if sum(path.stat().st_size for path in segments(directory)) + len(data) > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            super().write(descriptor, data, offset)
+
+    spool = open_spool(directory, medium=Full())
+    assert spool.purge() == 40
+    spool.close()
+    again = open_spool(directory)
+    append(again)
+
+    assert sequences(again) == [41]
+    assert [(gap.reason, gap.count) for gap in told(again)] == [("spool_purged", 40)]
+
+
+def test_what_rotted_before_it_was_purged_is_told_too(state: Path) -> None:
+    spool = open_spool(state / "spool")
+    fill(spool, 5)
+    (path,) = segments(state / "spool")
+    spool.close()
+    data = bytearray(path.read_bytes())
+    found = [start for start, _, one in parse_all(bytes(data)) if one and one.sequence == 2]
+    data[found[0] + 20] ^= 1
+    path.write_bytes(data)
+    assert main(["spool", "purge", "--all"]) == 0
+    again = open_spool(state / "spool")
+    assert sequences(again) == []
+    again.continue_after(0)
+    append(again)
+
+    assert {gap.reason: (gap.count, gap.duration_nanoseconds) for gap in told(again)} == {
+        "spool_purged": (4, 4 * SECOND),
+        "spool_corrupt": (1, SECOND),
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes what others cannot read")
+def test_what_root_purges_stays_the_agents(spool: Spool, state: Path) -> None:
+    spool.close()
+    for path in (state / "spool", *(state / "spool").iterdir()):
+        os.chown(path, 4_242, 4_243)
+    assert main(["spool", "purge", "--all"]) == 0
+
+    owners = {path.stat().st_uid for path in (state / "spool").iterdir()}
+    assert (len(segments(state / "spool")), owners) == (2, {4_242})
+
+
+def test_another_users_spool_is_not_taken_for_a_rotten_one(
+    spool: Spool, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read anything, so it is told here that it may not."""
+    (segment,) = segments(state / "spool")
+    opened = Path.open
+
+    def refused(self: Path, *mode: str) -> IO[Any]:
+        if self == segment:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return opened(self, *mode)
+
+    monkeypatch.setattr(Path, "open", refused)
+
+    assert main(["spool", "list"]) == 1
+    assert f"Permission denied: '{segment}'" in capsys.readouterr().err
+    assert len(spool) == 3
+
+
+def test_a_segment_that_goes_while_it_is_listed_is_not_taken_for_a_rotten_one(
+    spool: Spool, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(spool, 1)
+    (path,) = segments(state / "spool")
+    gone = path.with_name("000000000009.segment")
+    gone.write_bytes(b"")
+    lstat = Path.lstat
+
+    def vanishing(self: Path) -> os.stat_result:
+        gone.unlink(missing_ok=True)
+        return lstat(self)
+
+    monkeypatch.setattr(Path, "lstat", vanishing)
+
+    assert [number for number, _, _ in read_all(state / "spool")] == [1]
 
 
 def test_purge_all_is_refused_while_an_agent_has_the_spool(

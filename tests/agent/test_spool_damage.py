@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ from spooling import (
     table,
     told,
 )
+from wattgram_agent.batches import without_first_interval
 from wattgram_agent.meter import Register
 from wattgram_agent.spool.checkpoints import Checkpoint
-from wattgram_agent.spool.frames import BATCH, STATE, parse_all
+from wattgram_agent.spool.frames import BATCH, BODY_BYTES_MAX, STATE, parse_all
 from wattgram_agent.spool.frames import TABLE as TABLE_KIND
 from wattgram_agent.spool.queue import Spool
+from wattgram_agent.spool.segments import SEGMENT_BYTES, read_all
+from wattgram_agent.spool.welcome import StaleRegisters
 
 
 @pytest.fixture
@@ -54,7 +58,9 @@ def damage(path: Path, what: Callable[[int, int], bool]) -> None:
     path.write_bytes(data)
 
 
-def agree_and_append(spool: Spool, applied: int, starts: list[int] | None = None) -> list[object]:
+def agree_and_append(
+    spool: Spool, applied: int, starts: list[int] | None = None
+) -> list[tuple[str, int, int, str]]:
     """Agree with a collector that has so much; return what the next batch tells."""
     spool.continue_after(applied, starts or [])
     append(spool)
@@ -92,6 +98,29 @@ def test_the_collector_is_told_from_where_on_something_may_be_missing(
     assert again.first_sequence == 2
 
 
+def test_how_long_what_rotted_was_is_not_known_where_the_times_around_it_disagree(
+    directory: Path, spool: Spool
+) -> None:
+    fill(spool, 2)
+    early = replace(batch(3), start_boottime_nanoseconds=SECOND)
+    spool.append(early, TABLE, {PACKAGE: Register(3, 3 * SECOND)})
+    damage(segments(directory)[0], lambda kind, number: kind == BATCH and number == 2)
+
+    assert agree_and_append(open_spool(directory), 0) == [
+        ("spool_corrupt", 1, 0, "length of 1 not known")
+    ]
+
+
+def test_what_was_set_aside_is_not_told_as_rotten_too(directory: Path, spool: Spool) -> None:
+    fill(spool, 2)
+    fill(spool, 2, table(2, GPU, PACKAGE))
+    spool.set_aside(4, "future")
+    damage(segments(directory)[0], lambda kind, number: kind == TABLE_KIND and number == 2)
+    found = agree_and_append(open_spool(directory, boot_id="next"), 2)
+
+    assert sorted(one[:2] for one in found) == [("dead_letter", 1), ("spool_corrupt", 1)]
+
+
 def test_over_a_reboot_nobody_knows_how_long_what_rotted_was(
     directory: Path, spool: Spool
 ) -> None:
@@ -110,11 +139,27 @@ def test_what_cannot_be_read_when_it_is_sent_is_told(directory: Path, spool: Spo
     fill(spool, 3)
     damage(segments(directory)[0], lambda kind, number: kind == BATCH and number == 2)
     spool.discard(spool.after(1)[0])
+    killed = open_spool(directory)
     append(spool)
 
     assert [(g.reason, g.count, g.duration_nanoseconds) for g in told(spool)] == [
         ("spool_corrupt", 1, SECOND)
     ]
+    assert agree_and_append(killed, 0) == [("spool_corrupt", 1, SECOND, "")]
+
+
+def test_a_batch_in_the_place_of_another_is_not_taken_for_it(
+    directory: Path, spool: Spool
+) -> None:
+    fill(spool, 2)
+    (path,) = segments(directory)
+    first, second = spool.after(0)
+    data = path.read_bytes()
+    end = first.offset + first.length
+    assert (end, first.length) == (second.offset, second.length)
+    path.write_bytes(data[: first.offset] + data[end:] + data[first.offset : end])
+
+    assert [spool.read(first), spool.read(second)] == [None, None]
 
 
 def test_a_segment_that_is_gone_gives_no_batch_and_no_error(directory: Path, spool: Spool) -> None:
@@ -187,6 +232,64 @@ def test_in_another_boot_no_register_remembers_what_the_tail_held(
     assert agree_and_append(again, 2) == [("spool_corrupt", 2, 2 * SECOND, "")]
 
 
+@pytest.mark.parametrize(
+    ("applied", "told_then"),
+    [(3, [("spool_corrupt", 1, 0, "length of 1 not known")]), (4, []), (5, [])],
+)
+def test_of_what_the_tail_held_the_collector_may_have_some(
+    directory: Path, spool: Spool, applied: int, told_then: list[object]
+) -> None:
+    fill(spool, 2)
+    fill(spool, 2, table(2, GPU, PACKAGE))
+    damage(segments(directory)[0], lambda kind, number: kind == TABLE_KIND and number == 2)
+
+    found = agree_and_append(open_spool(directory, boot_id="next"), applied)
+
+    assert [one for one in found if "checkpoint_stale" not in one] == told_then
+
+
+def test_what_rotted_is_told_once_over_restarts(directory: Path, spool: Spool) -> None:
+    fill(spool, 4)
+    damage(segments(directory)[0], lambda _, number: number == 2)
+    agree_and_append(open_spool(directory), 0)
+    for _ in range(2):
+        again = open_spool(directory)
+        agree_and_append(again, 0)
+
+    assert [gap.count for gap in told(again)] == [1]
+
+
+def test_what_a_batch_was_to_tell_that_rotted_is_told_again(directory: Path, spool: Spool) -> None:
+    fill(spool, 3)
+    spool.set_aside(2, "future")
+    fill(spool, 2)
+    damage(segments(directory)[0], lambda kind, number: kind == BATCH and number == 4)
+    again = open_spool(directory)
+    again.continue_after(0)
+    append(again)
+
+    assert {gap.reason: gap.count for gap in told(again)} == {
+        "dead_letter": 1, "spool_corrupt": 1
+    }  # fmt: skip
+
+
+def test_what_is_in_memory_is_cut_too_and_registers_read_since_are_remembered(
+    directory: Path,
+) -> None:
+    fill(open_spool(directory), 2)
+    spool = open_spool(directory)
+    with full_medium(10):
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"."):
+                append(spool)
+        assert spool.continue_after(3)
+        assert [b.columns for _, b in spooled(spool)] == [([None],), ([4],)]
+    append(spool)
+    spool.begin_session()
+
+    assert open_spool(directory).checkpoint() == spool.checkpoint()
+
+
 def test_a_torn_last_record_is_told_without_a_length_in_another_boot(
     directory: Path, spool: Spool
 ) -> None:
@@ -206,7 +309,7 @@ def test_of_two_tables_under_one_number_a_batch_has_its_own_or_is_lost(
     directory: Path, spool: Spool
 ) -> None:
     """As after a segment that could not be read for a time: its number was used again."""
-    fill(spool, 2)
+    fill(spool, 5)
     spool.close()
     (first,) = segments(directory)
     aside = first.rename(directory.with_name("aside"))
@@ -241,16 +344,17 @@ def test_a_session_file_that_rots_is_known_from_the_segments(
     assert open_spool(directory).session == spool.session
 
 
+@pytest.mark.parametrize("text", ["", "other\n# 00000000\n"])
 def test_without_file_and_states_a_session_is_lost_and_a_new_one_begins(
-    directory: Path, spool: Spool
+    directory: Path, spool: Spool, text: str
 ) -> None:
     """Under another name the collector would take old batches, and registers, for new ones."""
     fill(spool, 2)
-    (directory / "session").unlink()
+    (directory / "session").write_text(text)
     damage(segments(directory)[0], lambda kind, _: kind == STATE)
     again = open_spool(directory)
 
-    assert again.session not in {"", spool.session}
+    assert again.session not in {"", "other", spool.session}
     assert (sequences(again), again.checkpoint(), again.next_sequence) == ([], None, 3)
     append(again)
     assert [(g.reason, g.count, g.duration_nanoseconds) for g in told(again)] == [
@@ -297,11 +401,36 @@ def test_a_spool_that_lost_its_tail_goes_on_in_a_new_session(directory: Path) ->
     assert again.checkpoint() == spool.checkpoint()
 
 
+@pytest.mark.parametrize("starts", [[], [EPOCH + 3 * SECOND]])
+@pytest.mark.parametrize("measured", [0, 2])
+def test_one_batch_more_than_the_spool_knows_of_is_enough(
+    directory: Path, measured: int, starts: list[int]
+) -> None:
+    """Also where both begin at one time: each goes on from the same registers."""
+    fill(open_spool(directory), 2)
+    spool = open_spool(directory)
+    fill(spool, measured)
+    assert spool.continue_after(3, starts)
+    fill(spool, 2 - measured)
+
+    assert [b.columns for _, b in spooled(spool)] == [([None],), ([4],)]
+
+
 def test_a_run_without_registers_keeps_its_first_interval(directory: Path, spool: Spool) -> None:
     fill(spool, 2)
     assert spool.continue_after(7)
 
     assert [b.columns for _, b in spooled(spool)] == [([1],), ([2],)]
+
+
+def test_what_the_sampler_has_cut_is_not_cut_again() -> None:
+    one = without_first_interval(batch(3, cells=4))
+    later = batch(4)
+    stale = StaleRegisters("boot")
+
+    assert stale.cut(one, TABLE) is one
+    assert stale.cut(later, TABLE) is later
+    assert StaleRegisters("another boot").cut(later, TABLE) is later
 
 
 def test_what_is_measured_after_it_was_known_is_cut_too(directory: Path) -> None:
@@ -380,6 +509,35 @@ def test_a_new_session_passes_over_what_cannot_be_read(directory: Path, spool: S
 
 
 # ── foreign files ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_number_that_a_foreign_file_has_is_passed_over(directory: Path, spool: Spool) -> None:
+    (directory / "000000000001.segment").mkdir()
+    append(spool)
+
+    assert [path.stem for path in segments(directory) if path.is_file()] == ["000000000002"]
+
+
+def test_a_file_longer_than_any_of_ours_is_not_read_to_its_end(directory: Path) -> None:
+    directory.mkdir()
+    with (directory / "000000000003.segment").open("wb") as file:
+        file.truncate(1 << 26)
+    ((number, length, data),) = read_all(directory)
+
+    assert (number, length, len(data)) == (3, 1 << 26, SEGMENT_BYTES + BODY_BYTES_MAX)
+
+
+def test_a_session_file_that_was_removed_is_written_again_with_the_next_segment(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattgram_agent.spool.segments.SEGMENT_BYTES", 1_000)
+    spool = open_spool(directory)
+    append(spool)
+    kept = (directory / "session").read_text()
+    (directory / "session").unlink()
+    fill(spool, 20)
+
+    assert (directory / "session").read_text() == kept
 
 
 def test_files_of_others_are_left_alone(directory: Path, spool: Spool) -> None:

@@ -53,6 +53,7 @@ steps = st.lists(
         st.tuples(st.just("measure"), st.integers(1, 5)),
         st.tuples(st.just("deliver"), st.integers(1, 6)),
         st.tuples(st.just("lose the ack"), st.integers(1, 6)),
+        st.tuples(st.just("new session"), st.just(0)),
         st.tuples(st.sampled_from(["kill", "restore"]), st.integers(0, 20)),
     ),
     max_size=30,
@@ -76,6 +77,10 @@ def test_whoever_is_killed_and_whatever_copy_is_put_back_no_second_is_lost_or_bo
                 ledger.starts = {} if is_forgetful else ledger.starts
                 ledger.greet(life.spool)
                 ledger.take(life.spool, count, acknowledge=what == "deliver")
+            elif what == "new session":
+                ledger.greet(life.spool)
+                life.spool.begin_session()
+                shutil.rmtree(copy, ignore_errors=True)  # one that is restored now doubles it
             else:
                 life.kill()
                 if what == "restore" and copy.exists():

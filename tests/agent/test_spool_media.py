@@ -86,7 +86,7 @@ def test_a_medium_that_stays_full_does_not_fill_with_empty_files(
 
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> int:
-    size = len(encode_batch(batch(100)))
+    size = len(encode_batch(batch(100))) + 17  # a register
     monkeypatch.setattr(wattgram_agent.spool.store, "MEMORY_BYTES_MAX", 10 * size)
     return 10
 
@@ -98,6 +98,8 @@ def test_memory_is_bounded_and_what_went_is_said_when_the_disk_is_back(
         fail_to_append(spool, 30)
         kept = sequences(spool)
         assert kept == list(range(31 - len(kept), 31))
+        held = sum(len(one.message) + len(one.checkpoint) for one in spool.after(0))
+        assert held <= wattgram_agent.spool.store.MEMORY_BYTES_MAX
         assert small_memory // 2 <= len(kept) <= small_memory + 1  # each tells one that went
     gone = 30 - len(kept)
     append(spool)
@@ -152,6 +154,15 @@ def test_segments_that_cannot_be_removed_stop_nothing(
     spool.close()
 
     assert open_spool(directory).next_sequence == 62
+
+
+def test_a_medium_on_which_nothing_can_be_locked_stops_nothing(directory: Path) -> None:
+    (directory / "lock").mkdir(parents=True)
+    spool = open_spool(directory)
+    append(spool)
+    spool.close()
+
+    assert sequences(open_spool(directory)) == [1]
 
 
 def test_a_spool_in_place_of_which_is_a_file_cannot_be_opened(directory: Path) -> None:

@@ -16,7 +16,20 @@ import pytest
 
 import wattgram_agent.delivery
 from fakes import ManualClock
-from spooling import SECOND, append, batch, fill, open_spool, segments, sequences, told
+from spooling import (
+    EPOCH,
+    GPU,
+    PACKAGE,
+    SECOND,
+    append,
+    batch,
+    fill,
+    open_spool,
+    segments,
+    sequences,
+    table,
+    told,
+)
 from wattgram.handshake import Ack, Hello, HostFacts, Limits, Refusal, Welcome
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import (
@@ -28,6 +41,9 @@ from wattgram.wire import (
 )
 from wattgram_agent.channel import DeliveryError
 from wattgram_agent.config import AgentConfig, CollectorSettings
+from wattgram_agent.delivery import Delivery
+from wattgram_agent.doors import RETURN_SECONDS
+from wattgram_agent.spool.entries import Entry
 from wattgram_agent.spool.letters import DeadLetters, read_letters
 from wattgram_agent.spool.queue import Spool
 from wattgram_agent.uplink import Uplink
@@ -208,7 +224,7 @@ async def test_more_than_a_window_is_delivered_window_by_window(spool: Spool) ->
     fill(spool, 10)
     async with serving(collector) as port, running(uplink(spool, port)):
         await until(lambda: spool.first_sequence == 4)
-        collector.silent_from = 1 << 62
+    collector.silent_from = 1 << 62
     # What follows may be on the way when the stream ends: it comes again.
     assert collector.sequences[:3] == [1, 2, 3]
 
@@ -233,6 +249,25 @@ async def test_a_window_is_bounded_by_bytes_too(
     assert max(read) < 8
     await deliver(spool, FakeCollector(applied=collector.applied))
     assert len(spool) == 0
+
+
+def test_a_batch_that_a_disk_takes_meanwhile_does_not_end_the_delivery() -> None:
+    """The sampler writes in another thread: what was in memory is on disk when looked at again."""
+
+    class Fading:
+        length = 7
+        looks = 0
+
+        @property
+        def message(self) -> bytes | None:
+            self.looks += 1
+            return b"12345" if self.looks == 1 else None
+
+    fading = [Fading(), Fading(), Fading()]
+
+    assert wattgram_agent.delivery._lightest(fading, 10) == fading[:2]
+    heavy = [Fading(), Fading()]
+    assert wattgram_agent.delivery._lightest(heavy, 3) == heavy[:1]
 
 
 async def test_what_the_collector_has_is_not_sent_again(tmp_path: Path) -> None:
@@ -290,13 +325,41 @@ async def test_what_is_refused_for_good_is_set_aside_and_the_rest_goes_on(
 
 
 async def test_a_refusal_of_what_was_never_sent_is_ignored(spool: Spool) -> None:
-    collector = FakeCollector(refuse={1: Refusal(sequence=9, reason="future")})
+    refuse = {1: Refusal(sequence=2, reason="future")}
+    collector = FakeCollector(refuse=refuse, limits=Limits(max_unacknowledged_batches=1))
     fill(spool, 2)
     await deliver(spool, collector)
 
-    assert collector.applied == {spool.session: 2}
+    assert collector.sequences == [2]
     append(spool)
     assert told(spool) == []
+
+
+async def test_a_refusal_of_what_is_delivered_already_is_ignored(spool: Spool) -> None:
+    refuse = {2: Refusal(sequence=1, reason="future")}
+    collector = FakeCollector(refuse=refuse, limits=Limits(max_unacknowledged_batches=1))
+    fill(spool, 3)
+    await deliver(spool, collector)
+
+    assert collector.sequences == [1, 3]
+
+
+async def test_a_batch_that_is_dropped_while_it_is_sent_is_left_out(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(spool, 3)
+    read_entry = spool.read
+
+    def read(entry: Entry) -> bytes | None:
+        message = read_entry(entry)
+        spool.drop_older_than(EPOCH + 9 * SECOND)
+        return message
+
+    monkeypatch.setattr(spool, "read", read)
+    collector = FakeCollector(limits=Limits(max_intervals=15))
+    await deliver(spool, collector)
+
+    assert (collector.batches, len(spool)) == ([], 0)
 
 
 async def test_what_needs_a_new_session_is_kept_and_delivered_there(spool: Spool) -> None:
@@ -348,6 +411,14 @@ async def test_a_batch_beyond_the_limits_is_delivered_coarser(spool: Spool) -> N
     assert coarse.duration_nanoseconds == batch(1, cells=40).duration_nanoseconds
 
 
+async def test_a_batch_of_too_many_intervals_is_delivered_coarser(spool: Spool) -> None:
+    append(spool, cells=40)
+    collector = FakeCollector(limits=Limits(max_intervals=15))
+    await deliver(spool, collector)
+
+    assert [len(one.interval_microseconds) for one in collector.batches] == [10]
+
+
 async def test_a_batch_that_no_limit_lets_through_is_set_aside_unsent(
     spool: Spool, tmp_path: Path
 ) -> None:
@@ -359,6 +430,18 @@ async def test_a_batch_that_no_limit_lets_through_is_set_aside_unsent(
     letters = read_letters(tmp_path / "spool" / "dead")
     assert [letter.reason for letter in letters] == ["too_large", "too_large"]
     assert len(spool) == 0
+
+
+async def test_a_batch_of_too_many_series_is_set_aside_unsent(
+    spool: Spool, tmp_path: Path
+) -> None:
+    append(spool, table(1, PACKAGE, GPU))
+    collector = FakeCollector(limits=Limits(max_series=1))
+    await deliver(spool, collector)
+
+    assert collector.batches == []
+    (letter,) = read_letters(tmp_path / "spool" / "dead")
+    assert letter.reason == "too_many_series"
 
 
 async def test_limits_of_nothing_are_none(spool: Spool) -> None:
@@ -404,15 +487,61 @@ async def test_a_collector_that_takes_and_says_nothing_is_left(spool: Spool, how
 async def test_acknowledgements_of_what_was_not_sent_forget_nothing(spool: Spool) -> None:
     class Boaster(FakeCollector):
         def take(self, one: Batch) -> Ack:
+            self.batches.append(one)
             return Ack(applied_sequence=99, wall_unix_nanoseconds=NOW)
 
     fill(spool, 5)
-    async with serving(Boaster(limits=Limits(max_unacknowledged_batches=2))) as port:
+    boaster = Boaster(limits=Limits(max_unacknowledged_batches=2))
+    async with serving(boaster) as port:
         sender = uplink(spool, port)
         async with running(sender):
             await until(lambda: len(spool) == 0)
 
-    assert spool.next_sequence == 6
+    assert boaster.sequences == [1, 2, 3, 4, 5]
+
+
+@dataclass
+class Slow:
+    """A call of which each answer comes `seconds` after the one before."""
+
+    answers: list[int]
+    """The highest applied sequence of each."""
+    seconds: float
+    reads: int = 0
+
+    async def write(self, _: bytes) -> None:
+        pass
+
+    async def read(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        time, self.reads = loop.time, self.reads + 1
+        loop.time = lambda: time() + self.seconds
+        for _ in range(3):
+            await asyncio.sleep(0)
+        applied = self.answers[min(self.reads, len(self.answers)) - 1]
+        assert self.reads < 20
+        return encode_ack(Ack(applied_sequence=applied, wall_unix_nanoseconds=NOW))
+
+
+def slowly(spool: Spool, *answers: int) -> Delivery:
+    seconds = 0.75 * wattgram_agent.delivery.ANSWER_SECONDS
+    call = Slow(list(answers), seconds)
+    return Delivery(call, spool, ManualClock(), lambda _: None)
+
+
+async def test_a_collector_that_gets_on_is_waited_for_however_slow_it_is(spool: Spool) -> None:
+    fill(spool, 4)
+    await slowly(spool, 1, 2, 3, 4).deliver_all()
+
+    assert len(spool) == 0
+
+
+async def test_a_collector_that_answers_and_does_not_get_on_is_left(spool: Spool) -> None:
+    fill(spool, 4)
+    with pytest.raises(DeliveryError, match="no answer within"):
+        await slowly(spool, 1, 1).deliver_all()
+
+    assert sequences(spool) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("version", [0, 2])
@@ -459,6 +588,28 @@ async def test_a_pause_is_kept_before_more_is_sent(
     assert slept == [1.5, 1.5, 300.0]
 
 
+async def test_a_pause_that_one_answer_asks_for_is_kept_once(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Once(FakeCollector):
+        def take(self, one: Batch) -> Ack:
+            ack = super().take(one)
+            self.pause_milliseconds = 0
+            return ack
+
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(wattgram_agent.delivery.asyncio, "sleep", sleep)
+    fill(spool, 4)
+    limits = Limits(max_unacknowledged_batches=2)
+    await deliver(spool, Once(limits=limits, pause_milliseconds=1_500))
+
+    assert slept == [1.5, 0.0]
+
+
 async def test_the_next_address_is_taken_when_one_does_not_answer(
     spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -475,7 +626,8 @@ async def test_the_next_address_is_taken_when_one_does_not_answer(
             await until(lambda: "again" in caplog.text)
 
     assert collector.sequences == [1, 2, 3]
-    assert [record.message.split()[0] for record in caplog.records] == [
+    ours = [record for record in caplog.records if record.name == "wattgram.uplink"]
+    assert [record.message.split()[0] for record in ours] == [
         "collector_unreachable",
         "collector_reachable_again",
     ]
@@ -486,23 +638,27 @@ async def test_the_preferred_address_is_taken_again_after_a_while(spool: Spool) 
     fill(spool, 2)
     async with serving(other) as other_port:
         sender = uplink(spool, port, other_port, clock=clock)
+
+        def rests() -> bool:
+            """Return whether all is delivered, there, and when to look again is known."""
+            due = clock.boottime / SECOND + RETURN_SECONDS
+            return len(spool) == 0 and sender._doors._return_at == due
+
         async with running(sender):
-            await until(lambda: len(spool) == 0)
+            await until(rests)
             clock.advance(601)
             append(spool)
             sender.notify()  # the preferred one is tried, still away, and the other goes on
-            await until(lambda: len(spool) == 0)
+            await until(rests)
             append(spool)
             sender.notify()
-            await until(lambda: len(spool) == 0)
+            await until(rests)
             assert other.sequences == [1, 2, 3, 4]
 
-            server = grpc.aio.server()
-            await server.stop(0)
             clock.advance(601)
             async with serving(preferred) as back:
                 sender._doors._addresses = (f"127.0.0.1:{back}", f"127.0.0.1:{other_port}")
-                preferred.applied = dict(other.applied)
+                preferred.applied = other.applied
                 append(spool)
                 sender.notify()
                 await until(lambda: len(spool) == 0 and sender.address.endswith(f":{back}"))

@@ -103,6 +103,18 @@ class MeterHangs(MeterAway):
     leaves_fifo = True
 
 
+class MeterAwayAtStart(MeterAway):
+    """The agent is killed and comes back while a register's file is gone."""
+
+    kind = "meter away, agent kill -9"
+
+    def begin(self) -> None:
+        super().begin()
+        self.host.daemon.send(signal.SIGKILL)
+        self.host.daemon.wait()
+        self.host.daemon.start()
+
+
 class AgentDiskFull(Fault):
     kind = "agent disk full"
 
@@ -241,7 +253,7 @@ def fill(disk: Path) -> None:
 
 
 AGENT: Final = (AgentKilled, AgentTerminated, AgentStopped, AgentClockStepped, MeterAway,
-                MeterHangs, AgentDiskFull)  # fmt: skip
+                MeterAwayAtStart, MeterHangs, AgentDiskFull)  # fmt: skip
 LINK: Final = (Partition, AnswersLost, Loss, Latency)
 COLLECTOR: Final = (CollectorKilled, CollectorTerminated, CollectorStopped,
                     CollectorClockStepped, CollectorDiskFull,

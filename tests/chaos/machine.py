@@ -27,6 +27,8 @@ COUNTED: Final = {
 STEP_SECONDS: Final = 0.02
 _SURGE_MICROJOULES_MAX: Final = 20 * MICROJOULES_PER_JOULE
 _STEPS_PER_SCHEDULE: Final = 10
+# Every meter wraps once, and most do so while things break.
+_WRAPS_WITHIN_MICROJOULES: Final = 4_000 * MICROJOULES_PER_JOULE
 _GROUPS: Final = ("system.slice/web.service", "system.slice/db.service", "user.slice", "job.slice")
 _STEADY_WATTS: Final = {"intel-rapl:0": 90, "intel-rapl:0:1": 20, "intel-rapl:1": 60}
 
@@ -84,7 +86,7 @@ class Machine:
         wraps_at = range_joules * MICROJOULES_PER_JOULE
         for zone, (domain, instance) in COUNTED.items():
             name = f"package-{instance}" if domain == "package" else domain
-            start = wraps_at - self._chance.randrange(5 * MICROJOULES_PER_JOULE)
+            start = wraps_at - self._chance.randrange(_WRAPS_WITHIN_MICROJOULES)
             self.tree.add(zone, name, start=start, wraps_at=wraps_at)
         self.tree.add("intel-rapl:0:0", "core", wraps_at=wraps_at)
         self.tree.add("intel-rapl:2", "psys", wraps_at=wraps_at)

@@ -25,7 +25,7 @@ from chaos.watch import Watch
 from chaos.world import Host, World
 
 _TICK_SECONDS = 0.05
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _BATCHES_AFTER = 3
 
 
@@ -63,7 +63,9 @@ class Run:
         self._metronome.start()
         self.watch.start()
         self._break()
-        deadline = time.monotonic() + self._pace.settle_seconds
+        # What it did not take to start is time to settle, on a machine that is busy.
+        whole = _START_SECONDS + self._pace.seconds + self._pace.settle_seconds
+        deadline = self._began + whole
         self._wait(
             lambda host: world.applied(host) + 2 >= host.newest_sequence(),
             deadline - time.monotonic(),

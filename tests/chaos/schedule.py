@@ -37,13 +37,15 @@ class Pace:
     usual: Length
 
 
-# An agent must not be blind for as long as its meters may take to wrap twice: 30 s, and 131 s.
+# An agent must not be blind for as long as its meters may take to wrap twice: 120 s, and 262 s.
+# On a machine that is busy with other things a new agent reads for the first time after half a
+# minute, and that is no fault of it.
 SHORT: Final = Pace(
     exact=3,
     bounded=1,
     seconds=75,
-    settle_seconds=70,
-    range_joules=24_000,
+    settle_seconds=40,
+    range_joules=240_000,
     pause=Length(0.5, 4),
     usual=Length(3, 9),
     lengths={
@@ -62,7 +64,7 @@ LONG: Final = Pace(
     bounded=2,
     seconds=540,
     settle_seconds=150,
-    range_joules=262_144,
+    range_joules=524_288,
     pause=Length(0.5, 12),
     usual=Length(4, 40),
     lengths={

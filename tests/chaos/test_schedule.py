@@ -55,11 +55,11 @@ def test_two_faults_of_one_agent_never_meet_and_bounded_ones_have_only_a_bad_lin
 
 @pytest.mark.parametrize("pace", [SHORT, LONG], ids=["short", "long"])
 def test_no_meter_can_wrap_twice_unseen(pace: Pace) -> None:
-    """A host draws 1.5 kW at most; the agent starts within ten seconds."""
+    """A host draws 1.5 kW at most; the agent starts within a minute, however busy the machine."""
     blind = max(pace.lengths.get(fault.kind, pace.usual).most for fault in AGENT)
 
-    assert 500 * (blind + 10) < pace.range_joules
-    assert blind + 10 <= max(30, pace.range_joules / 2_000)
+    assert 500 * (blind + 60) < pace.range_joules
+    assert blind + 60 <= max(30, pace.range_joules / 2_000)
 
 
 def test_what_becomes_of_packets_is_what_was_ordered() -> None:

@@ -130,6 +130,22 @@ async def test_a_batch_over_time_that_the_other_has_measured_is_for_a_new_sessio
     )
 
 
+async def test_a_refused_batch_whose_acknowledgement_is_lost_is_not_taken_for_delivered(
+    fleet: Fleet,
+) -> None:
+    """It is wanted under another session: sent again under this one it must not look done."""
+    overlapping = measured(3, 5, 0, interval_microseconds=(2_500_000,))
+    async with calling(fleet.port) as one, calling(fleet.port) as other:
+        await deliver(one, measured(1, 3, 0), measured(2, 3, 1))
+        await deliver(other, overlapping)
+    async with calling(fleet.port) as again:
+        await deliver(again, overlapping)
+        assert again.refused == [Refusal(sequence=3, reason=REUSED, needs_new_session=True)]
+    async with calling(fleet.port, session="session-2") as renewed:
+        await deliver(renewed, overlapping)
+    assert fleet.used() == 11
+
+
 async def test_what_one_agent_says_over_one_stream_after_another_is_its_own_business(
     fleet: Fleet,
 ) -> None:

@@ -54,7 +54,7 @@ def test_the_defaults_are_good(capsys: Output) -> None:
         ("[ledger]\ncommit_tick_seconds = 'x'", "ledger.commit_tick_seconds must be a number"),
         ("[ledger]\ncommit_tick_seconds = 2", "commit_tick_seconds must be 0 to 1: 2.0"),
         ("[limits]\nmax_series = 0", "max_series must be positive: 0"),
-        ("[exposition]\nzero_seconds = -1", "zero_seconds must not be negative: -1"),
+        ("[exposition]\nzero_seconds = -1", "zero_seconds must be 0 to 86400: -1"),
         ("[exposition]\nzero_seconds = nan", "exposition.zero_seconds must be finite"),
         ("[grpc]\naddress = '0.0.0.0:9880'", "plaintext is for loopback only"),
         ("[grpc]\naddress = '9880'", "address must be host:port"),

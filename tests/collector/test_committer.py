@@ -12,7 +12,7 @@ import pytest
 from builders import PACKAGE, SLOT, entry, used
 from collector_fakes import TroubledLedger
 from wattgram.handshake import HostFacts
-from wattgram_collector.ingest.committer import Committer
+from wattgram_collector.ingest.committer import CALLS_MAX, Committer
 from wattgram_collector.ledger import Outcome
 
 Said = list[tuple[int, bool | None]]
@@ -144,4 +144,25 @@ async def test_other_work_on_the_ledger_takes_its_turn(ledger: TroubledLedger) -
     ledger.go_on.set()
     assert await asking == {PACKAGE: 1}
     await committing
+    await committer.close()
+
+
+async def test_a_commit_does_not_wait_for_a_crowd(ledger: TroubledLedger) -> None:
+    """Each newcomer costs a transaction: whoever has batches to add waits for few of them."""
+    committer, said, order = Committer(ledger, tick_seconds=0), Said(), []
+
+    def newcomer(number: int) -> None:
+        ledger.enrol(f"newcomer-{number}", HostFacts(host=f"newcomer-{number}"))
+        order.append(len(ledger.groups))
+
+    ledger.entered.clear()
+    ledger.go_on.clear()
+    crowd = [asyncio.ensure_future(committer.call(lambda n=n: newcomer(n))) for n in range(20)]
+    await asyncio.to_thread(ledger.entered.wait)
+    submit(committer, said, 1)
+    committing = asyncio.ensure_future(committer.flush())
+    await asyncio.sleep(0)
+    ledger.go_on.set()
+    await asyncio.gather(committing, *crowd)
+    assert order == [0] * CALLS_MAX + [1] * (20 - CALLS_MAX)
     await committer.close()

@@ -19,7 +19,18 @@ from wattgram.v1 import telemetry_pb2 as pb
 from wattgram.wire import decode_collector_message, encode_hello
 from wattgram_collector.config import CollectorConfig, LimitSettings
 from wattgram_collector.daemon import server_options
-from wattgram_collector.ingest.admission import BURST_SECONDS, WHY, Gate, resident_memory_bytes
+from wattgram_collector.ingest import admission
+from wattgram_collector.ingest.admission import (
+    BURST_SECONDS,
+    CONNECTION_SHARE,
+    HELD_MAX,
+    WHY,
+    Gate,
+    Openings,
+    give_memory_back,
+    resident_memory_bytes,
+    shed_count,
+)
 from wattgram_collector.ingest.answers import REFUSALS_MAX, STUCK_SECONDS, Answers
 from wattgram_collector.ingest.buckets import Bucket
 from wattgram_collector.ingest.folding import fold_labels
@@ -103,9 +114,64 @@ def gate(**limits: Any) -> tuple[Gate, Clockwork]:
 
 def test_more_openings_than_a_burst_are_refused_until_time_passes() -> None:
     one, works = gate(max_stream_openings_per_second=10.0)
-    assert [one.refusal() for _ in range(41)] == [""] * (10 * BURST_SECONDS) + ["openings"]
+    from_each_its_own = [one.refusal(f"connection-{n}") for n in range(41)]
+    assert from_each_its_own == [""] * (10 * BURST_SECONDS) + ["openings"]
     works.now = 0.1
-    assert [one.refusal(), one.refusal()] == ["", "openings"]
+    assert [one.refusal("late"), one.refusal("later")] == ["", "openings"]
+
+
+def test_one_connection_opens_its_part_and_takes_nothing_from_the_others() -> None:
+    one, works = gate(max_stream_openings_per_second=8.0)
+    greedy = [one.refusal("greedy") for _ in range(100)]
+    assert greedy == [""] * BURST_SECONDS + ["openings"] * (100 - BURST_SECONDS)
+    left = 8 * BURST_SECONDS - BURST_SECONDS
+    assert [one.refusal(f"honest-{n}") for n in range(left + 1)] == [""] * left + ["openings"]
+    works.now = 1.0
+    assert [one.refusal("greedy"), one.refusal("greedy")] == ["", "openings"]
+
+
+asked = st.lists(st.tuples(st.floats(0, 60), st.integers(0, 3)), max_size=80).map(sorted)
+
+
+@given(asked, st.floats(0.5, 50))
+def test_what_is_forgotten_of_a_connection_gives_it_nothing(
+    at: list[tuple[float, int]], rate: float
+) -> None:
+    """As if every connection were remembered for ever, which would have no bound."""
+    openings = Openings(rate, 0.0)
+    each = rate / CONNECTION_SHARE
+    burst = max(1.0, each * BURST_SECONDS)
+    everybody = Bucket(rate, rate * BURST_SECONDS, 0.0)
+    own = {number: Bucket(each, burst, 0.0) for number in range(4)}
+    for now, number in at:
+        expected = own[number].has(now) and everybody.has(now)
+        assert openings.may(str(number), now) is expected
+
+
+def test_connections_that_are_gone_are_forgotten() -> None:
+    openings = Openings(80.0, 0.0)
+    for number in range(10_000):
+        openings.may(str(number), number * 0.01)
+    assert len(openings) <= 2 * BURST_SECONDS * 100
+
+
+async def test_few_that_open_too_many_are_kept_waiting_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, _ = gate()
+    for reason in WHY.keys() - {"openings"}:
+        await asyncio.wait_for(one.hold(reason), 0.5)
+    waiting = [asyncio.ensure_future(one.hold("openings")) for _ in range(HELD_MAX)]
+    await asyncio.sleep(0)
+    assert one.held == HELD_MAX
+    await asyncio.wait_for(one.hold("openings"), 0.5)
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+    assert one.held == 0
+    monkeypatch.setattr(admission, "HOLD_SECONDS", 0)
+    await one.hold("openings")
+    assert one.held == 0
 
 
 def test_a_gate_lets_in_so_many_at_once_and_none_while_it_drains() -> None:
@@ -118,20 +184,29 @@ def test_a_gate_lets_in_so_many_at_once_and_none_while_it_drains() -> None:
     assert one.refusal() == "draining"
 
 
-def test_nobody_is_let_in_above_the_memory_limit_and_that_is_said_once_each_way(
+def test_nobody_is_let_in_while_memory_is_short_and_that_is_said_once_each_way(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one, works = gate(max_resident_bytes=100)
-    works.resident = 101
-    assert [one.refusal() for _ in range(5)] == ["memory"] * 5
+    works.resident = 61
+    assert [one.refusal(f"connection-{n}") for n in range(5)] == ["memory"] * 5
     assert works.looks == 1
-    works.now, works.resident = 1.0, 100
-    assert one.refusal() == ""
+    for works.now, works.resident in ((1.0, 60), (2.0, 56)):
+        assert one.refusal("near") == "memory"
+    works.now, works.resident = 3.0, 55
+    assert one.refusal("again") == ""
+    works.now, works.resident = 4.0, 60
+    assert one.refusal("still") == ""
     assert [record.getMessage() for record in caplog.records] == [
-        "memory_short is_short=True resident_bytes=101",
-        "memory_short is_short=False resident_bytes=100",
+        "memory_short is_short=True resident_bytes=61",
+        "memory_short is_short=False resident_bytes=55",
     ]
     assert resident_memory_bytes() > 10_000_000
+
+
+def test_some_are_ended_at_a_time_and_at_last_all() -> None:
+    assert [shed_count(n) for n in (0, 5, 16, 64, 68, 4_000)] == [0, 5, 16, 16, 17, 1_000]
+    give_memory_back()  # it cannot be seen from here, and does no harm
 
 
 def test_every_refusal_is_counted_and_each_reason_is_said_once(
@@ -145,6 +220,8 @@ def test_every_refusal_is_counted_and_each_reason_is_said_once(
 
 def test_what_grpc_holds_to_follows_the_settings() -> None:
     options = dict(server_options(LimitSettings(max_message_bytes=300_000, max_streams=77)))
+    assert options["grpc.max_concurrent_streams"] == 100
+    assert options["grpc.server_handshake_timeout_ms"] == 20_000
     assert options["grpc.max_receive_message_length"] == 300_000
     assert options["grpc.server.max_pending_requests"] == 77
     assert options["grpc.server.max_pending_requests_hard_limit"] == 77

@@ -22,6 +22,7 @@ from builders import (
     RECEIVE,
     SECOND,
     SLOT,
+    UPTIME,
     Book,
     apply,
     batch,
@@ -31,6 +32,7 @@ from builders import (
     reported,
     small_fleet,
     table,
+    told,
 )
 from wattgram.handshake import HostFacts
 from wattgram.readings import SourceState, State
@@ -48,8 +50,13 @@ LIVENESS = {names.AGENT_UP, names.AGENT_LAST_SEEN, names.NEWEST_SAMPLE}
 LATE, GONE = 30 * SECOND, 300 * SECOND  # for an agent that sends every ten seconds
 
 
-def shown(agents: Iterable[Agent], now: int = NOW, zero: int = 0) -> dict[Family, dict]:
-    return {family: dict(samples) for family, samples in collect(agents, now, zero) if samples}
+def shown(
+    agents: Iterable[Agent], now: int = NOW, zero: int = 0, uptime: int | None = None
+) -> dict[Family, dict]:
+    """Return what is shown when the wall clock says `now`; without `uptime` nobody has set it."""
+    uptime = UPTIME + now - NOW if uptime is None else uptime
+    page = collect(agents, now, uptime - zero)
+    return {family: dict(samples) for family, samples in page if samples}
 
 
 def one(
@@ -132,7 +139,7 @@ def test_a_counter_that_comes_later_begins_at_zero_of_its_own(alpha: Agent) -> N
         received_unix_nanoseconds=NOW + 60 * SECOND,
     )
     alpha.totals.series[MODEL] = MODEL
-    alpha.totals.add(Outcome(later, is_new=True, missing=0))
+    alpha.totals.add(Outcome(later, is_new=True, missing=0), UPTIME + 60 * SECOND)
     alpha.last_seen_unix_nanoseconds = NOW + 60 * SECOND
     energy = [
         one(names.HOST_ENERGY, [alpha], NOW + after * SECOND, 20 * SECOND) for after in (60, 80)
@@ -150,7 +157,7 @@ def test_a_part_that_comes_later_to_a_counter_that_grew_shows_at_once(alpha: Age
         for family in (names.HOST_ENERGY, names.EMISSIONS)
     }
     alpha.totals.series[GPU_TWO] = GPU_TWO
-    alpha.totals.add(Outcome(later, is_new=True, missing=0))
+    alpha.totals.add(Outcome(later, is_new=True, missing=0), UPTIME + 60 * SECOND)
     alpha.last_seen_unix_nanoseconds = NOW + 60 * SECOND
 
     after = {
@@ -161,12 +168,43 @@ def test_a_part_that_comes_later_to_a_counter_that_grew_shows_at_once(alpha: Age
     assert after[names.EMISSIONS] - before[names.EMISSIONS] == Fraction(5, 10_000)
 
 
+@pytest.mark.parametrize("step", [-5 * 86_400, -3_600, -5, 5, 3_600, 5 * 86_400])
+def test_a_wall_clock_that_is_set_lets_no_counter_fall(alpha: Agent, step: int) -> None:
+    """What grew before it was set back is not new because of that."""
+    later, zero = UPTIME + 30 * SECOND, 20 * SECOND
+    before = shown([alpha], NOW + 30 * SECOND, zero, later)
+    now = NOW + (30 + step) * SECOND
+    alpha.last_seen_unix_nanoseconds = now  # it goes on reporting
+    after = shown([alpha], now, zero, later + 1)
+
+    counters = {family for family in before if family.type is Type.COUNTER}
+    assert before[names.HOST_ENERGY] == {("alpha", "measured"): 850}
+    assert {f: before[f] for f in counters} == {f: after[f] for f in counters}
+
+
+@pytest.mark.parametrize("step", [-5 * 86_400, 5 * 86_400])
+def test_an_agent_that_fell_silent_is_down_however_the_clock_was_set(
+    alpha: Agent, step: int
+) -> None:
+    """A clock that was days ahead, and is right again, must not keep the dead alive for days."""
+    ahead, late = NOW + step * SECOND, 60 * SECOND
+    said = (entry(sequence, {(PACKAGE, SLOT): 1}, received_unix_nanoseconds=at)
+            for sequence, at in ((2, ahead), (3, NOW)))  # fmt: skip
+    outcomes = [Outcome(one, is_new=True, missing=0) for one in said]
+    for outcome in outcomes:
+        alpha.note(batch(), told(table(PACKAGE)), outcome, None, UPTIME)
+    assert not alpha.is_late(NOW)
+    assert alpha.is_late(NOW + late)
+    alpha.note(batch(), told(table(PACKAGE)), outcomes[0], None, UPTIME)
+    assert alpha.is_late(NOW)
+
+
 def test_reading_changes_nothing() -> None:
     fleet = small_fleet()
-    first = [render(collect(fleet, NOW, 20 * SECOND), openmetrics=True) for _ in range(3)]
+    first = [render(collect(fleet, NOW, UPTIME - 20 * SECOND), openmetrics=True) for _ in range(3)]
     assert len(set(first)) == 1
     assert len({render(collect(fleet, NOW + GONE), openmetrics=True) for _ in range(3)}) == 1
-    assert render(collect(fleet, NOW, 20 * SECOND), openmetrics=True) == first[0]
+    assert render(collect(fleet, NOW, UPTIME - 20 * SECOND), openmetrics=True) == first[0]
 
 
 def test_counters_do_not_fall_over_a_restart(tmp_path: Path) -> None:
@@ -181,7 +219,7 @@ def test_counters_do_not_fall_over_a_restart(tmp_path: Path) -> None:
     ]
     for added in said:
         (outcome,) = apply(ledger, [added])
-        agent.totals.add(outcome)
+        agent.totals.add(outcome, UPTIME)
     agent.totals.series.update(ledger.totals()[of.key].series)
     ledger.close()
     again = SqliteLedger(tmp_path / "ledger.sqlite")

@@ -49,6 +49,9 @@ class Peer:
     async def write(self, data: bytes) -> None:
         self.heard.append(decode_collector_message(data))
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     def auth_context(self) -> dict[str, list[bytes]]:
         return {}
 

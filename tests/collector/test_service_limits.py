@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -18,10 +19,10 @@ from builders import CORE, DRAM, NOW, PACKAGE, SECOND, batch, hello, table, used
 from collector_fakes import Caller, TroubledLedger, calling, configured, connected, page
 from wattgram.handshake import HostFacts, Refusal
 from wattgram.readings import Gap, Quality, SourceState, State
-from wattgram.wire import encode_batch, encode_hello, encode_series
+from wattgram.wire import DELIVER_METHOD, encode_batch, encode_hello, encode_series
 from wattgram_collector.config import ExpositionSettings, LedgerSettings, LimitSettings
 from wattgram_collector.daemon import serving
-from wattgram_collector.ingest import service
+from wattgram_collector.ingest import admission, service
 from wattgram_collector.ledger import AgentTotals, Tally
 
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -109,7 +110,10 @@ async def test_streams_beyond_the_limit_are_refused_until_one_ends(tmp_path: Pat
         assert await on.metric("wattgram_ingest_refused_streams_total", reason="streams") == 1
 
 
-async def test_a_flood_of_openings_never_reaches_the_ledger(tmp_path: Path) -> None:
+async def test_a_flood_of_openings_never_reaches_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "HOLD_SECONDS", 0.01)
     async with served(tmp_path, max_stream_openings_per_second=0.25) as on:
         async with calling(on.port) as caller:  # the one that a burst is
             found = await asyncio.gather(
@@ -120,6 +124,30 @@ async def test_a_flood_of_openings_never_reaches_the_ledger(tmp_path: Path) -> N
         assert {code for code, _ in found} == {EXHAUSTED}
         assert [one.agent_id for one in on.ledger.agents()] == ["agent-1"]
         assert await on.metric("wattgram_ingest_refused_streams_total", reason="openings") == 40
+
+
+async def test_who_opens_too_many_is_told_late_and_another_connection_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "HOLD_SECONDS", 0.05)
+    async with served(tmp_path, max_stream_openings_per_second=8.0) as on:
+        address = f"127.0.0.1:{on.port}"
+        own_connection = [("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(address, options=own_connection) as channel:
+            burst = [Caller(channel.stream_stream(DELIVER_METHOD)()) for _ in range(4)]
+            for number, one in enumerate(burst):
+                await one.greet(hello(f"many-{number}", f"many-{number}"))
+            began = time.monotonic()
+            assert (await Caller(channel.stream_stream(DELIVER_METHOD)()).end())[0] is EXHAUSTED
+            assert time.monotonic() - began >= 0.05
+            async with grpc.aio.insecure_channel(address, options=own_connection) as another:
+                honest = Caller(another.stream_stream(DELIVER_METHOD)())
+                await honest.greet(hello(host="honest"))
+                await honest.send(encoded(1))
+                await honest.until(1)
+                honest.call.cancel()
+            for one in burst:
+                one.call.cancel()
 
 
 async def test_agents_beyond_the_limit_are_refused_and_known_ones_are_not(tmp_path: Path) -> None:
@@ -187,6 +215,68 @@ async def test_an_agent_that_says_the_same_again_costs_the_ledger_no_transaction
             await caller.greet(moved)
         assert on.ledger.enrolments == 1
         assert on.ledger.agents()[0].facts.site == "elsewhere"
+
+
+async def test_while_memory_is_short_streams_end_the_most_silent_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a peer makes gRPC hold cannot be counted: a message that never ends, say."""
+    resident = [0]
+    monkeypatch.setattr(admission, "resident_memory_bytes", lambda: resident[0])
+    monkeypatch.setattr(admission, "SHED_MIN", 1)
+    async with served(tmp_path, max_resident_bytes=100) as on:
+        async with (
+            connected(on.port) as mute,
+            calling(on.port, "agent-2") as busy,
+            calling(on.port) as silent,
+        ):
+            await mute.call.wait_for_connection()
+            while await on.metric("wattgram_ingest_streams") < 3:
+                pass
+            await busy.send(encoded(1))
+            await busy.until(1)
+            ended: list[str] = []
+            silent.call.add_done_callback(lambda _: ended.append("silent"))
+            busy.call.add_done_callback(lambda _: ended.append("busy"))
+            resident[0] = 61
+            assert await mute.call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert await silent.call.code() is EXHAUSTED
+            assert await busy.call.code() is EXHAUSTED
+            assert ended == ["silent", "busy"]
+        assert await on.metric("wattgram_ingest_cut_streams_total", reason="memory") == 2
+        assert (await refused(on))[0] is EXHAUSTED
+        resident[0] = 0
+        while await is_refused(on, "agent-2"):
+            pass
+        async with calling(on.port, "agent-2") as caller:
+            await caller.send(encoded(2))
+            await caller.until(2)
+
+
+async def test_an_agent_that_goes_while_it_is_welcomed_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """asyncio would log a traceback for each."""
+    first_write: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    welcoming = asyncio.ensure_future(service._whole(first_write))
+    await asyncio.sleep(0)
+    welcoming.cancel()
+    await asyncio.sleep(0)
+    first_write.set_exception(OSError("gone"))
+    await asyncio.wait([welcoming])
+    assert welcoming.cancelled()
+    del first_write, welcoming
+    gc.collect()
+    assert caplog.records == []
+
+
+async def is_refused(on: Served, agent_id: str) -> bool:
+    async with connected(on.port) as caller:
+        try:
+            await caller.greet(hello(agent_id, f"host-of-{agent_id}"))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return True
+    return False
 
 
 # ── what is taken of one agent ───────────────────────────────────────────────────────────

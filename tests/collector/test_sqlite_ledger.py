@@ -84,7 +84,7 @@ def test_resending_anything_in_any_interleaving_changes_nothing(delivery: Delive
                 ledger = SqliteLedger(often)
                 continue
             for outcome in apply(ledger, group):
-                kept[outcome.entry.agent_key].add(outcome)
+                kept[outcome.entry.agent_key].add(outcome, 0)
         for key, totals in ledger.totals().items():
             kept[key].series.update(totals.series)
         assert whole(ledger.totals()) == expected_totals == whole(kept)

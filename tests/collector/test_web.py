@@ -19,6 +19,7 @@ from builders import NOW, PACKAGE, RECEIVE, SECOND, batch, record, reported, sma
 from collector_fakes import TroubledLedger, calling, configured
 from wattgram.handshake import HostFacts
 from wattgram.wire import encode_batch
+from wattgram_collector.config import ExpositionSettings
 from wattgram_collector.daemon import serving
 from wattgram_collector.exposition import page
 from wattgram_collector.exposition.web import OPENMETRICS, TEXT, application
@@ -121,6 +122,33 @@ async def test_the_whole_page_of_a_running_collector_is_read_by_both_parsers(
         assert "wattgram_build_info" in values
         assert "process_resident_memory_bytes" in values
     assert pages[1].count("# EOF") == 1
+
+
+async def test_how_long_a_counter_is_new_is_no_matter_of_the_wall_clock(
+    ledger: TroubledLedger, tmp_path: Path
+) -> None:
+    shown = []
+    for sequence, seconds in enumerate((0.0, 3600.0), 1):
+        config = configured(tmp_path, exposition=ExpositionSettings(zero_seconds=seconds))
+        greeting = {"session": f"session-{sequence}"}
+        async with (
+            serving(config, ledger) as (grpc_port, http_port),
+            calling(grpc_port, f"agent-{sequence}", **greeting) as caller,
+            ClientSession(f"http://127.0.0.1:{http_port}") as session,
+        ):
+            await caller.send(encode_batch(batch([7_000_000])))
+            await caller.until(1)
+            async with session.get("/metrics") as answer:
+                families = read_text(await answer.text())
+            shown += [
+                sample.value
+                for family in families
+                for sample in family.samples
+                if sample.name == "wattgram_host_energy_joules_total"
+                and sample.labels["host"] == f"host-of-agent-{sequence}"
+            ]
+
+    assert shown == [7, 0]
 
 
 # ── health ───────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ from wattgram.certificates import (
     encode_renewal,
     require_agent_id,
 )
-from wattgram.private import as_owner_of, create_private, read_private, write_private
+from wattgram.owner import as_owner_of
+from wattgram.private import create_private, read_private, write_private
 from wattgram.token import Token
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -168,11 +170,12 @@ def test_a_key_that_others_may_read_is_used_and_said(tmp_path: Path, mode: int, 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another")
 def test_what_root_types_belongs_to_the_owner_of_the_directory(tmp_path: Path) -> None:
-    tmp_path.parent.chmod(0o755)
-    tmp_path.parent.parent.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory == Path(tempfile.gettempdir()):
+            break
+        directory.chmod(0o755)
     state = tmp_path / "state"
     state.mkdir()
-    tmp_path.chmod(0o755)
     os.chown(state, 12_345, 12_346)
     with as_owner_of(state):
         write_private(state / "file", b"x")

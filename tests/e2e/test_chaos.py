@@ -13,7 +13,7 @@ from chaos.faults import KINDS, NEEDS_A_DISK
 
 pytestmark = pytest.mark.servers
 
-SEED = 3
+SEED = 12
 SECONDS_MAX = 200
 
 

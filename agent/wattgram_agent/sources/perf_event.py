@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import struct
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ _NO_GROUP: Final = -1
 _CLOSE_ON_EXEC: Final = 8
 _COUNT_BYTES: Final = 8
 
+_LEVEL: Final = re.compile("-?[0-9]{1,9}")
 _CAPABILITY_SYS_ADMIN: Final = 21
 _CAPABILITY_PERFMON: Final = 38
 
@@ -77,7 +79,7 @@ def open_event(kind: int, config: int, cpu: int) -> PerfEvent:
 def why_denied(procfs: Path) -> str:
     """Return why this process may not count a whole CPU, empty if nothing forbids it."""
     paranoid = read_text(procfs / "sys" / "kernel" / "perf_event_paranoid") or ""
-    if paranoid.removeprefix("-").isdigit() and int(paranoid) <= 0:
+    if _LEVEL.fullmatch(paranoid) and int(paranoid) <= 0:
         return ""
     if _capabilities(read_text(procfs / "self" / "status") or "") & (
         1 << _CAPABILITY_PERFMON | 1 << _CAPABILITY_SYS_ADMIN

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from wattgram_agent.source import (
     CounterSample,
     FailedSample,
     HostPaths,
+    Point,
     Sample,
     Source,
     SourceUnavailableError,
@@ -24,6 +25,7 @@ from wattgram_agent.source import (
 )
 from wattgram_agent.sources.rapl_zones import (
     NAME,
+    CountedZone,
     Discovery,
     Problem,
     cpu_vendor,
@@ -52,12 +54,17 @@ class RaplSource(Source):
 
     def __init__(self, discovery: Discovery) -> None:
         self.discovery = discovery
-        self._registers = [
-            (zone.zone.point, KeptFile(zone.register), zone.wraps_at) for zone in discovery.zones
-        ]
+        self._registers = [_kept(zone) for zone in discovery.zones]
 
     def zones(self) -> Sequence[Zone]:
         return [zone.zone for zone in self.discovery.zones]
+
+    def expect(self, points: Collection[Point]) -> None:
+        """Take zones that were read before, and are away just now, for zones that fail."""
+        back = tuple(one for one in self.discovery.away if one.zone.point in points)
+        away = tuple(one for one in self.discovery.away if one not in back)
+        self.discovery = self.discovery._replace(zones=(*self.discovery.zones, *back), away=away)
+        self._registers += [_kept(zone) for zone in back]
 
     def problems(self) -> Sequence[str]:
         return [f"{problem.location}: {problem.reason}" for problem in self.discovery.problems]
@@ -97,7 +104,7 @@ def discover(paths: HostPaths) -> RaplSource:
         raise SourceUnavailableError(state, _why_nothing(root), _fix_nothing(root, paths))
     vendor = cpu_vendor(read_text(paths.procfs / "cpuinfo") or "")
     discovery = describe(found, vendor)
-    if not discovery.zones:
+    if not discovery.zones and not discovery.away:
         _require_readable_names(zone.directory / "name" for zone in found)
         raise SourceUnavailableError(
             State.ERROR, "; ".join(f"{p.location}: {p.reason}" for p in discovery.problems)
@@ -111,7 +118,7 @@ def _only_readable(discovery: Discovery) -> Discovery:
     Raises SourceUnavailableError when none may.
     """
     denied = [zone for zone in discovery.zones if _is_denied(zone.register)]
-    if len(denied) == len(discovery.zones):
+    if denied and len(denied) == len(discovery.zones):
         raise SourceUnavailableError(
             State.PERMISSION_DENIED, f"{denied[0].register} is readable by root only", UDEV_FIX
         )
@@ -119,6 +126,7 @@ def _only_readable(discovery: Discovery) -> Discovery:
     return Discovery(
         tuple(zone for zone in discovery.zones if zone not in denied),
         (*discovery.problems, *problems),
+        discovery.away,
     )
 
 
@@ -135,6 +143,10 @@ def _require_readable_names(names: Iterable[Path]) -> None:
             f"{closed[0]} is readable by root only",
             f"chmod a+r {' '.join(closed)} && {UDEV_FIX}",
         )
+
+
+def _kept(zone: CountedZone) -> tuple[Point, KeptFile, int | None]:
+    return zone.zone.point, KeptFile(zone.register), zone.wraps_at
 
 
 def _is_denied(path: Path) -> bool:

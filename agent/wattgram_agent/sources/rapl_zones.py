@@ -36,6 +36,7 @@ _SCOPES: Final = {
 }
 _DEPTH_MAX: Final = 4
 _NAME_MAX: Final = 64
+_DIGITS_MAX: Final = 20  # of 64 bits
 _MIRRORING_VENDORS: Final = ("AuthenticAMD", "HygonGenuine")
 # Registers that count the same agree to the energy of the microseconds between two reads. From
 # this value on an agreement is no accident of a host that has just been started.
@@ -74,10 +75,14 @@ class Problem(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """Everything that the tree holds: what can be sampled, and what cannot."""
+    """Everything that the tree holds: what can be sampled, and what cannot.
+
+    `away` are zones whose register is not there just now, where all else says what they are.
+    """
 
     zones: tuple[CountedZone, ...]
     problems: tuple[Problem, ...]
+    away: tuple[CountedZone, ...] = ()
 
 
 def find_zone_directories(root: Path) -> list[ZoneFiles]:
@@ -98,38 +103,48 @@ def describe(found: Iterable[ZoneFiles], vendor: str) -> Discovery:
     """Turn directories into zones: names to points, duplicates and mirrors refused."""
     zones: list[CountedZone] = []
     problems: list[Problem] = []
+    away: list[ZoneFiles] = []
     taken: dict[Point, ZoneFiles] = {}
     for files in found:
-        register = files.directory / "energy_uj"
         if not files.name:
             problems.append(Problem(files.identifier, "no readable name file, or an empty one"))
-        elif not os.path.exists(register):
+        elif not os.path.exists(files.directory / "energy_uj"):
             problems.append(Problem(files.identifier, f"zone {files.name} has no energy_uj file"))
+            away.append(files)
         else:
             point = _point(files)
             refusal = _refusal(files, point, taken, vendor)
             if point in taken:
                 point = point._replace(instance=f"{point.instance}@{files.identifier}")
             taken[point] = files
-            zones.append(
-                CountedZone(
-                    Zone(
-                        point=point,
-                        scope=_SCOPES.get(point.domain, Scope.PART),
-                        component=_COMPONENTS.get(point.domain, Component.OTHER),
-                        location=str(files.directory),
-                        refusal=refusal,
-                    ),
-                    register,
-                    parse_range(read_text(files.directory / "max_energy_range_uj")),
-                )
-            )
-    return Discovery(tuple(zones), tuple(problems))
+            zones.append(_counted_zone(files, point, refusal))
+    gone = tuple(_counted_zone(f, _point(f), _refusal(f, _point(f), {}, "")) for f in away)
+    # Which of the dies of a package shows the register of another is read from the registers.
+    known = tuple(one for one in gone if one.zone.point not in taken and not _is_die(one.zone))
+    return Discovery(tuple(zones), tuple(problems), known)
+
+
+def _counted_zone(files: ZoneFiles, point: Point, refusal: str) -> CountedZone:
+    return CountedZone(
+        Zone(
+            point=point,
+            scope=_SCOPES.get(point.domain, Scope.PART),
+            component=_COMPONENTS.get(point.domain, Component.OTHER),
+            location=str(files.directory),
+            refusal=refusal,
+        ),
+        files.directory / "energy_uj",
+        parse_range(read_text(files.directory / "max_energy_range_uj")),
+    )
+
+
+def _is_die(zone: Zone) -> bool:
+    return "-die-" in zone.point.instance
 
 
 def parse_range(text: str | None) -> int | None:
     """Return the value at which a register wraps, None where the file does not say."""
-    if text is None or not text.isascii() or not text.isdigit():
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
         return None
     return int(text) or None
 

@@ -10,6 +10,7 @@ from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch
 from wattgram_agent.spool import sessions
 from wattgram_agent.spool.entries import Entry
+from wattgram_agent.spool.moving import move
 from wattgram_agent.spool.recovered import Recovered
 from wattgram_agent.spool.shelf import Shelf
 from wattgram_agent.spool.store import Store
@@ -30,6 +31,8 @@ class Agreement:
         self._is_first = True
         self._cuts: dict[int, bytes] = {}
         """Batches on disk of which a part was delivered before, and what goes on of them."""
+        self.kept: set[int] = set()
+        """Batches that the collector has not, whatever it says: they need a new session."""
         self.stale: StaleRegisters | None = None
         """Set when the registers that this run went on from are older than what was delivered."""
 
@@ -48,7 +51,7 @@ class Agreement:
             applied_sequence,
             starts,
             never_sent_from=own_from,
-            certainly_not=own_from if went_on else 0,
+            certainly_not={*self.kept, own_from} if went_on else self.kept,
         )
         if is_first and absent and absent[0].sequence < own_from:
             # An earlier run's, which never agreed: the same holds of its first interval.
@@ -56,7 +59,7 @@ class Agreement:
         elif went_on and is_behind and self._went_on_in_boot is not None:
             self._cut_own(self._went_on_in_boot)
         if is_first:
-            self._settle(applied_sequence, boot_id, is_behind=is_behind)
+            self._settle(applied_sequence, boot_id)
         self._store.arrived(applied_sequence, {entry.sequence for entry in absent})
         if is_behind or absent:
             self.begin_session()  # should it fail, all of this is done again
@@ -66,32 +69,38 @@ class Agreement:
 
     def begin_session(self) -> None:
         """See `Spool.begin_session`."""
-        self._store.losses.floor = self._store.first_sequence
         session = sessions.new_session()
         on_disk = [entry for entry in self._store.waiting if entry.message is None]
+        newest = self._shelf.newest
+        is_before = newest is not None and newest[0].sequence < self._first_own_sequence
         try:
-            self._shelf.move(
-                on_disk, session, self._cuts, self._store.waiting.tables, self._store.losses
+            move(
+                self._shelf,
+                on_disk,
+                session,
+                self._cuts,
+                self._store.waiting.tables,
+                self._store.losses,
+                is_stale=self.stale is not None and is_before,
             )
         except OSError:
             if on_disk:
                 raise
             self._shelf.session = session
-        self._cuts = {}
+        self.kept = set()
         # Nothing was ever sent under this name.
-        self._is_first, self._went_on_in_boot = True, None
+        self._is_first = True
         self._first_own_sequence = self._store.first_sequence
         LOG.warning("session_new batches=%d", len(self._store.waiting))
 
-    def _settle(self, applied_sequence: int, boot_id: str, *, is_behind: bool) -> None:
+    def _settle(self, applied_sequence: int, boot_id: str) -> None:
         """Tell what rotted and never arrived; what arrived before it rotted is not lost."""
-        losses = self._store.losses
-        for hole in self._holes:
+        losses, holes = self._store.losses, self._holes
+        if self._tail is not None and self._went_on_in_boot != boot_id:
+            holes.append(self._tail)  # in the same boot the registers remember it
+        for hole in holes:
             if loss := hole.as_loss(applied_sequence):
                 losses.add(loss)
-        is_remembered = is_behind or self._went_on_in_boot == boot_id
-        if self._tail is not None and not is_remembered:
-            losses.add(self._tail)
         self._holes, self._tail = [], None
         self._store.oldest_hole = None
         waiting = {entry.sequence for entry in self._store.waiting}

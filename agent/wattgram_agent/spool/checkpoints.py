@@ -67,7 +67,7 @@ def split(data: bytes) -> Stored:
 
 
 def tag_of(session: str) -> int:
-    return zlib.crc32(session.encode()) or 1
+    return zlib.crc32(session.encode())
 
 
 def _point(series: Series) -> Point:

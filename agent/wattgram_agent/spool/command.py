@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import os
+import stat
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from wattgram.units import (
@@ -48,8 +52,11 @@ def purge(config: AgentConfig, *, everything: bool) -> None:
     batches = 0
     if everything and directory.is_dir():
         spool = Spool(directory, max_bytes=config.spool.max_bytes)
-        batches = spool.purge()
-        spool.close()
+        try:
+            batches = spool.purge()
+        finally:
+            spool.close()
+            _hand_over(directory)
     letters = purge_letters(directory / DIRECTORY_NAME)
     print(f"removed {letters} dead letters" + (f", {batches} batches" if everything else ""))
 
@@ -61,6 +68,7 @@ def describe(config: AgentConfig, now_unix_seconds: float) -> dict[str, Any]:
     delivered since is still among those that wait.
     """
     directory = config.state_directory / SPOOL_NAME
+    _require_readable(directory)
     kept = read_session(directory)
     data = ((number, data) for number, _, data in read_all(directory))
     certain = kept.name if kept.is_certain else ""
@@ -86,6 +94,23 @@ def describe(config: AgentConfig, now_unix_seconds: float) -> dict[str, Any]:
             "newest": [_letter(letter) for letter in letters[-LETTERS_SHOWN_MAX:]],
         },
     }
+
+
+def _require_readable(directory: Path) -> None:
+    """Raise OSError where a segment is another user's: it would be shown as rotten."""
+    for path in directory.glob("**/*.segment"):
+        with contextlib.suppress(FileNotFoundError):
+            path.open("rb").close()
+
+
+def _hand_over(directory: Path) -> None:
+    """Give what root has written to the user whose spool it is, who could not read it."""
+    owner, mine = directory.stat(), os.geteuid()
+    for path in directory.iterdir():
+        found = path.lstat()
+        is_file = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if is_file and found.st_uid == mine != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _waiting(found: Recovered, now_unix_seconds: float) -> dict[str, Any]:

@@ -178,5 +178,5 @@ def _read(records: Iterable[Record]) -> Iterator[Letter]:
                 table=record.message[_TABLE_LENGTH.size :][:length],
                 batch=record.message[_TABLE_LENGTH.size + length :],
             )
-        except (KeyError, TypeError, ValueError, RecursionError, struct.error):
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, struct.error):
             continue

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from wattgram.readings import Gap
+from wattgram.readings import Gap, require_label
 from wattgram.units import MICROJOULES_PER_JOULE
 
 FULL: Final = "spool_full"
@@ -126,9 +126,16 @@ def decode_state(data: bytes) -> tuple[Losses, str]:
             gone={int(number) for number in told["gone"]},
             version=int(told["version"]),
         )
-        return losses, str(told["session"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        return losses, _session(told["session"])
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a state of the spool: {error!r}") from error
+
+
+def _session(name: Any) -> str:
+    """Return a name that can be one, or ''; raises ValueError: under another nothing is sent."""
+    if name:
+        require_label("session", str(name))
+    return str(name)
 
 
 def _loss(fields: Any) -> Loss:

@@ -28,7 +28,7 @@ from wattgram_agent.spool.checkpoints import Checkpoint
 from wattgram_agent.spool.entries import Entry
 from wattgram_agent.spool.letters import DeadLetters
 from wattgram_agent.spool.lock import SpoolLock
-from wattgram_agent.spool.losses import CORRUPT, DEAD, FULL, PURGED
+from wattgram_agent.spool.losses import CORRUPT, DEAD, FULL
 from wattgram_agent.spool.recovery import recover
 from wattgram_agent.spool.segments import Medium, Segments
 from wattgram_agent.spool.shelf import Shelf
@@ -69,7 +69,8 @@ class Spool:
         )
         if is_lost or is_new:
             found.give_up()
-        self._shelf = Shelf(segments, session)
+        newest = (found.newest, found.tables[found.newest.table_number]) if found.newest else None
+        self._shelf = Shelf(segments, session, newest)
         self._store = Store(self._shelf, found, max_bytes)
         self._agreement = Agreement(self._store, self._shelf, found)
         self._checkpoint = found.checkpoint
@@ -77,6 +78,8 @@ class Spool:
         self.corrupt_records = found.corrupt_records
         if not kept.is_certain or kept.name != session:
             with contextlib.suppress(OSError):  # the segments say it too
+                if found.losses.owed:
+                    self._store.require_state()  # of another session none would be read
                 self._shelf.put_session()
 
     def __len__(self) -> int:
@@ -145,6 +148,7 @@ class Spool:
     def forget(self, through_sequence: int, keep: Collection[int] = ()) -> None:
         """Drop what was acknowledged, but for `keep`, and segments that hold nothing else."""
         with self._lock:
+            self._agreement.kept.update(keep)
             self._store.arrived(through_sequence, keep)
 
     def discard(self, entry: Entry) -> None:
@@ -152,8 +156,7 @@ class Spool:
         with self._lock:
             if self._store.waiting.find(entry.sequence) is entry:
                 self.corrupt_records += 1
-                self._store.lose([entry], CORRUPT)
-                self._store.save_state()
+                self._store.lose([entry], CORRUPT)  # after a kill it is found once more
 
     def set_aside(self, sequence: int, reason: str) -> int | None:
         """Make a dead letter of one batch; return the microjoules that it counted.
@@ -197,11 +200,7 @@ class Spool:
     def purge(self) -> int:
         """Drop all that waits, to be told as such; return how many. Raises OSError."""
         with self._lock:
-            count = len(self)
-            self._store.lose(list(self._store.waiting), PURGED)
-            self._store.oldest_hole = None
-            self._store.require_state()
-            return count
+            return self._store.purge()
 
     def continue_after(self, applied_sequence: int, starts: Sequence[int] = ()) -> bool:
         """Compare with what the collector has of this session, and forget that.

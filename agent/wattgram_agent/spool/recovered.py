@@ -41,18 +41,27 @@ class Recovered:
     next_sequence: int = 1
     last_table_number: int = 0
     checkpoint: Checkpoint | None = None
-    checkpoint_segment: int = 0
     newest: Entry | None = None
     """The last batch: its registers and its number are those to go on from."""
     gaps: list[tuple[Entry | None, Entry]] = field(default_factory=list)
     """Batches between which numbers are missing."""
     holes: list[Hole] = field(default_factory=list)
-    tail: Loss | None = None
+    tail: Hole | None = None
     """What cannot be read after the checkpoint; its registers remember it, in the same boot."""
     corrupt_records: int = 0
-    newest_version: int = 0
     has_strangers: bool = False
     """Whether there are batches of another session."""
+
+    def use_again(self) -> None:
+        """Forget what was noted of numbers that come again: it holds of what cannot be read.
+
+        What those batches were to tell is owed again, be it told twice.
+        """
+        losses, first = self.losses, self.next_sequence
+        losses.gone = {number for number in losses.gone if number < first}
+        losses.settled = min(losses.settled, first - 1)
+        losses.floor = min(losses.floor, first)
+        losses.owe_again([number for number in losses.told if number >= first])
 
     def give_up(self) -> None:
         """Take all that waits for lost: nobody knows under which session it was numbered.
@@ -60,11 +69,13 @@ class Recovered:
         Nor whether the registers are older than what was delivered.
         """
         self.corrupt_records += len(self.entries)
+        known = self.losses.owed.get(CORRUPT)
         if self.entries:
             spans = sum(max(0, entry.duration_nanoseconds) for entry in self.entries)
             self.losses.add(Loss(CORRUPT, len(self.entries), spans))
-        if self.tail is not None:
-            self.losses.add(self.tail)
+        tail = self.tail.as_loss(self.next_sequence - 1) if self.tail else None
+        if tail is not None and not (known and known.unknown):
+            self.losses.add(tail)  # at the next start the same bytes are found again
         self.losses.owe_again(list(self.losses.told))
-        self.losses.settled = self.next_sequence - 1
-        self.entries, self.holes, self.tail, self.checkpoint = [], [], None, None
+        self.entries, self.holes, self.tail = [], [], None
+        self.checkpoint, self.newest = None, None

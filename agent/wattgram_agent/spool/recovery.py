@@ -16,7 +16,7 @@ from wattgram.wire import WireError, decode_agent_message
 from wattgram_agent.spool import checkpoints
 from wattgram_agent.spool.entries import Entry, decode_batch
 from wattgram_agent.spool.frames import BATCH, STATE, TABLE, Record, parse, parse_all
-from wattgram_agent.spool.losses import CORRUPT, Loss, decode_state
+from wattgram_agent.spool.losses import decode_state
 from wattgram_agent.spool.recovered import Hole, Recovered
 
 SEQUENCE_MAX: Final = (1 << 63) - 1
@@ -58,13 +58,13 @@ def recover(
             elif record.kind == BATCH and 1 <= record.sequence < SEQUENCE_MAX:
                 batches.append(_found(record, number, offset, end - offset))
     told.corrupt_records += len(rotten)
-    told.losses.version = told.newest_version
     _take_tables(told, versions)
     ours = tags = {found.session_tag for found in batches}
     if name := session or told.session or otherwise:
         ours = {0, checkpoints.tag_of(name)}
     told.has_strangers = not tags <= ours
     _take_batches(told, _in_order(batches, ours), versions, rotten)
+    told.use_again()
     return _with_times(told, read)
 
 
@@ -89,7 +89,6 @@ def _take_state(told: Recovered, record: Record, session: str) -> None:
     except ValueError:
         told.corrupt_records += 1
         return
-    told.newest_version = max(told.newest_version, losses.version)
     if losses.version >= told.losses.version and session in {"", name}:
         told.losses, told.session = losses, name
 
@@ -101,7 +100,7 @@ def _take_tables(told: Recovered, versions: Versions) -> None:
         table = None
         with contextlib.suppress(WireError):
             table = decode_agent_message(messages[max(messages)], {})
-        if isinstance(table, SeriesTable) and table.number == number:
+        if isinstance(table, SeriesTable):
             told.tables[number] = table
         else:
             told.corrupt_records += 1
@@ -140,9 +139,9 @@ def _take_batches(
     tail = [one for one in entries if one.sequence > after and not losses.is_done(one.sequence)]
     if tail:
         spans = sum(max(0, entry.duration_nanoseconds) for entry in tail)
-        told.tail = Loss(CORRUPT, len(tail), spans)
+        told.tail = Hole(first=after + 1, last=tail[-1].sequence, duration_nanoseconds=spans)
     elif any(last is None or place > (last.segment, last.offset) for place in rotten):
-        told.tail = Loss(CORRUPT, 1, unknown=1)
+        told.tail = Hole(first=after + 1, last=after + 1, duration_nanoseconds=None)
     if last is None:
         return
     told.newest = last
@@ -172,7 +171,6 @@ def _with_times(told: Recovered, read: Read) -> Recovered:
         record = _record(told.newest, read)
         registers = checkpoints.split(record.checkpoint).registers if record else b""
         told.checkpoint = checkpoints.unpack(told.tables[told.newest.table_number], registers)
-        told.checkpoint_segment = told.newest.segment
     done = max(told.losses.settled, told.losses.floor - 1)
     for before, after in told.gaps:
         first = max(done, before.sequence if before else 0) + 1

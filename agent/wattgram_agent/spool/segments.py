@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from wattgram.durable import write_durably
 from wattgram_agent.spool.frames import BODY_BYTES_MAX
-from wattgram_agent.sysfs import write_durably
 
 SEGMENT_BYTES: Final = 256 * 1024
 SYNC_SECONDS: Final = 60.0
@@ -155,6 +155,14 @@ class Segments:
                 self._medium.remove(self.path(old))
             self.total_bytes -= self._sizes.pop(old)
 
+    def remove_from(self, number: int) -> None:
+        """Remove the files from `number` on, the newest too: the next write begins one."""
+        self.close()
+        for new in [n for n in self._sizes if n >= number]:
+            with contextlib.suppress(OSError):
+                self._medium.remove(self.path(new))
+            self.total_bytes -= self._sizes.pop(new)
+
     def replace(self, name: str, text: str) -> None:
         """Put a small file beside the segments; raises OSError."""
         self._medium.replace(self.directory / name, text)
@@ -202,6 +210,8 @@ def read_all(directory: Path) -> Iterator[tuple[int, int, bytes]]:
             with path.open("rb", buffering=0) as file:
                 length = os.fstat(file.fileno()).st_size
                 data = file.read(min(length, SEGMENT_BYTES + BODY_BYTES_MAX))
+        except FileNotFoundError:  # removed since, by the agent beside which this reads
+            continue
         except OSError:
             length, data = 1, b"\0"  # which is no record
         yield number, length, data

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from wattgram.readings import SeriesTable
@@ -33,9 +32,12 @@ _STATE_BYTES: Final = 512  # what a state takes that tells a loss or two more th
 class Shelf:
     """Entries and states into segments, and back."""
 
-    def __init__(self, segments: Segments, session: str) -> None:
+    def __init__(
+        self, segments: Segments, session: str, newest: tuple[Entry, SeriesTable] | None = None
+    ) -> None:
+        """`newest` is the last batch that an earlier run left, be it delivered, and its table."""
         self.session = session
-        self.checkpoint_segment = 0
+        self.newest = newest
         """It holds the newest registers and number, and stays."""
         self._segments = segments
         self._used: Counter[int] = Counter()
@@ -45,38 +47,34 @@ class Shelf:
         self._state_bytes = 0
         self._is_head_due = True
 
-    def keep(self, entries: Iterable[Entry], checkpoint_segment: int) -> None:
+    def keep(self, entries: Iterable[Entry]) -> None:
         """Take over what an earlier run left."""
         self._used.update(entry.segment for entry in entries)
-        self.checkpoint_segment = checkpoint_segment
 
-    def put(self, entry: Entry, table: SeriesTable, losses: Losses, *, with_state: bool) -> None:
-        """Write a batch that is in memory; raises OSError: it still is."""
-        message = entry.message or b""
+    def put(
+        self,
+        entries: Sequence[Entry],
+        tables: Mapping[int, SeriesTable],
+        losses: Losses,
+        *,
+        with_state: bool,
+    ) -> None:
+        """Write batches that are in memory, at once; raises OSError: they still are."""
         self._begin_file_if_due()
-        data = b""
-        if with_state or self._is_head_due:
-            data += self._state(losses)
-        data += self._table(entry, table, len(data))
-        record = frame(
-            Record(
-                BATCH,
-                entry.sequence,
-                entry.table_number,
-                entry.start_unix_nanoseconds,
-                entry.end_unix_nanoseconds,
-                message,
-                checkpoints.join(
-                    Stored(entry.checkpoint, losses.floor, checkpoints.tag_of(self.session))
-                ),
-            )
-        )
-        offset = self._segments.write(data + record) + len(data)
+        data = bytearray(self._state(losses) if with_state or self._is_head_due else b"")
+        places = []
+        for entry in entries:
+            data += self._table(entry, tables[entry.table_number], len(data))
+            record = frame(self._as_record(entry, losses.floor))
+            places.append((len(data), len(record)))
+            data += record
+        offset = self._segments.write(bytes(data))
         self._is_head_due = False
-        entry.segment, entry.offset, entry.length = self._segments.newest, offset, len(record)
-        entry.message, entry.checkpoint = None, b""
-        self._used[entry.segment] += 1
-        self.checkpoint_segment = entry.segment
+        for entry, (at, length) in zip(entries, places, strict=True):
+            entry.segment, entry.offset, entry.length = self._segments.newest, offset + at, length
+            entry.message, entry.checkpoint = None, b""
+            self._used[entry.segment] += 1
+            self.newest = entry, tables[entry.table_number]
 
     def put_state(self, losses: Losses) -> None:
         """Write how the spool stands, twice: until the next batch nothing else tells what it owes.
@@ -87,47 +85,26 @@ class Shelf:
         self._segments.write(2 * self._state(losses))
         self._is_head_due = False
 
-    def move(
-        self,
-        entries: Iterable[Entry],
-        session: str,
-        messages: Mapping[int, bytes],
-        tables: Mapping[int, SeriesTable],
-        losses: Losses,
-    ) -> None:
-        """Go on in another session with these entries; raises OSError: then nothing has changed.
+    def begin_copies(self, session: str) -> Callable[[], None]:
+        """Go on in another session, in a file of its own; return what takes that back."""
+        before = self.session, self.newest
+        self._segments.close()
+        first = self._segments.newest + 1
+        self.session = session
 
-        What is on disk is copied, for a record is of one session; `messages` are put in place of
-        some of them. The small file is written last, and is the word.
-        """
-        before, self.session = self.session, session
-        copies: list[tuple[Entry, Entry]] = []
-        try:
-            self._is_head_due = True
-            for entry in entries:
-                if record := self.record(entry):
-                    message = messages.get(entry.sequence, record.message)
-                    registers = checkpoints.split(record.checkpoint).registers
-                    copy = replace(entry, message=message, checkpoint=registers)
-                    self.put(copy, tables[entry.table_number], losses, with_state=False)
-                    copies.append((entry, copy))
-            self.put_state(losses)
-            self.put_session()
-        except OSError:
-            # The file may be in place all the same, and only not known to outlive a power cut.
-            if sessions.read_session(self._segments.directory).name != session:
-                self.session = before
-                self._is_head_due = True
-                for _, copy in copies:
-                    self.release(copy)
-                raise
-        for entry, copy in copies:
-            self.release(entry)
-            entry.segment, entry.offset, entry.length = copy.segment, copy.offset, copy.length
+        def take_back() -> None:
+            self._segments.remove_from(first)
+            self.session, self.newest = before
+
+        return take_back
 
     def put_session(self) -> None:
         """Write the session where the next start looks for it; raises OSError."""
         self._segments.replace(sessions.FILE_NAME, sessions.as_text(self.session))
+
+    def kept_session(self) -> str:
+        """Return the session that the next start will find."""
+        return sessions.read_session(self._segments.directory).name
 
     def record(self, entry: Entry) -> Record | None:
         """Return what is on disk; None when it is there no more.
@@ -155,7 +132,7 @@ class Shelf:
 
     def tidy(self) -> None:
         """Remove the segments that hold nothing that waits."""
-        self._segments.remove_before(min([*self._used, self.checkpoint_segment]))
+        self._segments.remove_before(min([*self._used, self._newest_segment]))
 
     def to_drop(self, message_bytes: int, table: SeriesTable, max_bytes: int) -> int:
         """Return up to which segment all must go to make room for a batch; 0: there is room."""
@@ -164,7 +141,7 @@ class Shelf:
         excess = self._segments.total_bytes + due - max_bytes
         through = 0
         for number, length in self._segments.sizes():
-            if excess <= 0 or number >= min(self._segments.newest, self.checkpoint_segment):
+            if excess <= 0 or number >= self._newest_segment:
                 break
             excess -= length
             through = number
@@ -172,6 +149,21 @@ class Shelf:
 
     def close(self) -> None:
         self._segments.close()
+
+    @property
+    def _newest_segment(self) -> int:
+        return self.newest[0].segment if self.newest else 0
+
+    def _as_record(self, entry: Entry, floor: int) -> Record:
+        return Record(
+            BATCH,
+            entry.sequence,
+            entry.table_number,
+            entry.start_unix_nanoseconds,
+            entry.end_unix_nanoseconds,
+            entry.message or b"",
+            checkpoints.join(Stored(entry.checkpoint, floor, checkpoints.tag_of(self.session))),
+        )
 
     def _begin_file_if_due(self) -> None:
         if not self._segments.is_new_file_due():

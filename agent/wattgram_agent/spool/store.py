@@ -10,8 +10,8 @@ from typing import Final
 from wattgram.readings import Batch, SeriesTable
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram.wire import encode_batch
-from wattgram_agent.spool.entries import Entry, decode_batch
-from wattgram_agent.spool.losses import FULL, Loss, Losses
+from wattgram_agent.spool.entries import Entry, decode_batch, in_portions
+from wattgram_agent.spool.losses import FULL, PURGED, Loss, Losses
 from wattgram_agent.spool.recovered import Recovered
 from wattgram_agent.spool.shelf import Shelf
 from wattgram_agent.spool.waiting import Waiting
@@ -31,7 +31,7 @@ class Store:
         self.oldest_hole = min((hole.first for hole in found.holes), default=None)
         """Until it is known whether it arrived."""
         self._shelf = shelf
-        self._shelf.keep(found.entries, found.checkpoint_segment)
+        self._shelf.keep(found.entries)
         self._max_bytes = max_bytes
         self._is_state_due = False
         self._reasons_said: set[str] = set()
@@ -69,8 +69,8 @@ class Store:
         self.waiting.add(batch, table, checkpoint)
         self.next_sequence = batch.sequence + 1
         try:
-            for entry in self.waiting.in_memory():
-                self._put(entry)
+            for some in in_portions(self.waiting.in_memory()):
+                self._put(some)
         finally:
             self.lose(self.waiting.beyond(MEMORY_BYTES_MAX), FULL)
             self._shelf.tidy()
@@ -113,6 +113,18 @@ class Store:
             LOG.warning("spool_dropped reason=%s batches=%d seconds=%.1f", reason, len(entries),
                         spans / NANOSECONDS_PER_SECOND)  # fmt: skip
 
+    def purge(self) -> int:
+        """Drop all that waits, on disk too; return how many. Raises OSError."""
+        count = len(self.waiting)
+        self.lose(list(self.waiting), PURGED)
+        try:
+            self.require_state()
+        except OSError:  # a full medium: what goes leaves room to tell of it
+            self._shelf.tidy()
+            self.require_state()
+        self._shelf.tidy()
+        return count
+
     def save_state(self) -> None:
         """Write how the spool stands now; where that fails it goes with the next batch."""
         self._is_state_due = True
@@ -137,11 +149,10 @@ class Store:
             entry.end_boottime_nanoseconds = start + batch.duration_nanoseconds
         return entry.end_boottime_nanoseconds
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entries: Sequence[Entry]) -> None:
         self.losses.floor = self.first_sequence
-        table = self.waiting.tables[entry.table_number]
-        is_due = self._is_state_due or entry.sequence in self.losses.told
-        self._shelf.put(entry, table, self.losses, with_state=is_due)
+        tells = any(entry.sequence in self.losses.told for entry in entries)
+        self._shelf.put(entries, self.waiting.tables, self.losses, with_state=tells)
         self._is_state_due = False
 
     def _take_out(self, entries: Sequence[Entry]) -> None:

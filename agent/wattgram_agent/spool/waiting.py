@@ -18,8 +18,7 @@ class Waiting:
         self._entries = deque(entries)
         self._use = Counter(entry.table_number for entry in self._entries)
         self.tables = {number: tables[number] for number in self._use}
-        """By number; the newest stays, for the next batch is likely to refer to it."""
-        self._newest_table = 0
+        """By number."""
         self.newest_unix_nanoseconds = 0
         """When the batch that was added last ended."""
 
@@ -55,8 +54,6 @@ class Waiting:
         self._entries.append(entry)
         self._use[table.number] += 1
         self.tables[table.number] = table
-        before, self._newest_table = self._newest_table, table.number
-        self._let_go(before)
         self.newest_unix_nanoseconds = entry.end_unix_nanoseconds
 
     def in_memory(self) -> list[Entry]:
@@ -67,29 +64,28 @@ class Waiting:
     def beyond(self, memory_bytes_max: int) -> list[Entry]:
         """Return the oldest of what is in memory past a bound."""
         held = self.in_memory()
-        excess = sum(len(entry.message or b"") for entry in held) - memory_bytes_max
+        excess = sum(entry.held_bytes for entry in held) - memory_bytes_max
         gone = []
         for entry in held:
             if excess <= 0:
                 break
-            excess -= len(entry.message or b"")
+            excess -= entry.held_bytes
             gone.append(entry)
         return gone
 
     def take_out(self, entries: Sequence[Entry]) -> None:
         """Remove entries, given in order."""
-        rest = list(entries)
-        while rest and self._entries and self._entries[0] is rest[0]:
-            self._entries.popleft()
-            rest.pop(0)
+        rest = []
+        for entry in entries:
+            if self._entries and self._entries[0] is entry:
+                self._entries.popleft()
+            else:
+                rest.append(entry)
         if rest:
             gone = set(map(id, rest))
             self._entries = deque(entry for entry in self._entries if id(entry) not in gone)
         for entry in entries:
-            self._use[entry.table_number] -= 1
-            self._let_go(entry.table_number)
-
-    def _let_go(self, number: int) -> None:
-        if number != self._newest_table and self._use[number] <= 0:
-            del self._use[number]
-            self.tables.pop(number, None)
+            number = entry.table_number
+            self._use[number] -= 1
+            if not self._use[number]:
+                del self._use[number], self.tables[number]

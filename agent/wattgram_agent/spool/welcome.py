@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from wattgram.readings import Batch, SeriesTable
@@ -20,15 +20,15 @@ def not_in_ledger(
     starts_unix_nanoseconds: Sequence[int],
     *,
     never_sent_from: int,
-    certainly_not: int,
+    certainly_not: Collection[int],
 ) -> list[Entry]:
     """Return the entries whose numbers are in the ledger, and who are not.
 
     `starts_unix_nanoseconds` are the beginnings of what is in the ledger, from `applied_sequence`
     down, 0 where that is not known. Then a batch with a number that was never sent before, from
     `never_sent_from` on, is another one, and one that may have been sent is there: to deliver it
-    again would be worse than to lose it. The batch `certainly_not` goes on from registers of
-    before, and so may begin with the one that had its number.
+    again would be worse than to lose it. Of `certainly_not` it is known otherwise: one goes on
+    from registers of before, and so may begin with the one that had its number.
     """
     absent = []
     for entry in entries:
@@ -39,7 +39,7 @@ def not_in_ledger(
         is_other = start != entry.start_unix_nanoseconds if start else (
             entry.sequence >= never_sent_from
         )  # fmt: skip
-        if is_other or entry.sequence == certainly_not:
+        if is_other or entry.sequence in certainly_not:
             absent.append(entry)
     return absent
 

@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wattgram.certificates import Issued, require_agent_id
 from wattgram.units import SECONDS_PER_DAY
+from wattgram_collector.access.pem import certificate_of
 
 BACKDATED_SECONDS: Final = 300
 """How far a host's clock may be behind the collector's and still find a new certificate valid."""
@@ -54,14 +55,20 @@ class Authority:
 
     def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
         """Raises ValueError for what is not a P-256 key, not a certificate, or not its pair."""
-        key = serialization.load_pem_private_key(key_pem, password=None)
-        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        try:
+            key = serialization.load_pem_private_key(key_pem, password=None)
+            certificate = certificate_of(certificate_pem)
+            public_key = certificate.public_key()
+            named = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except Exception as error:  # whatever the parser makes of what is in the files
+            raise ValueError(f"not an authority's key and certificate: {error}") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ValueError("the key is not an EC key")  # noqa: TRY004 - of the file, not a type
-        if key.public_key() != certificate.public_key():
+        if key.public_key() != public_key:
             raise ValueError("the key is not that of the certificate")
         self._key = key
         self._certificate = certificate
+        self._identifier = named.value
         self.certificate_pem: Final = certificate.public_bytes(_PEM)
         self.sha256: Final = fingerprint(self.certificate_pem)
         self.expires_unix_seconds: Final = int(certificate.not_valid_after_utc.timestamp())
@@ -136,7 +143,6 @@ class Authority:
         is_server: bool,
     ) -> bytes:
         usage = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
-        signer = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
@@ -152,7 +158,7 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer.value),
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier),
                 critical=False,
             )
         )
@@ -206,7 +212,7 @@ def make_authority(now_unix_seconds: int) -> tuple[bytes, bytes]:
 
 def fingerprint(certificate_pem: bytes) -> bytes:
     """PURE. Return the SHA-256 of a certificate's DER; raises ValueError."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    certificate = certificate_of(certificate_pem)
     return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from wattgram.private import as_owner_of
+from wattgram.owner import as_owner_of
 from wattgram_collector.access import authority_files, revocation
 from wattgram_collector.access.enrolment import TOKEN_HOURS, make_token
 from wattgram_collector.access.register import FILE_NAME, Register, RegisterError

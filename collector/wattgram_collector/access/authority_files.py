@@ -45,7 +45,7 @@ def load(directory: Path) -> Authority:
         raise AuthorityError(f"{error.filename}: {error.strerror}") from error
     try:
         return Authority(key_pem, certificate_pem)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise AuthorityError(f"{directory}: {error}") from error
 
 

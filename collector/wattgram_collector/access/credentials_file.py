@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from wattgram.owner import as_owner_of
+from wattgram.private import write_private
 from wattgram_collector.access.credentials import (
     NOBODY,
     Cost,
@@ -165,43 +167,23 @@ def render(credentials: Credentials) -> bytes:
 def change(path: Path, how: Callable[[Credentials], Credentials]) -> None:
     """Replace the file by what `how` makes of it; two at once wait for each other.
 
-    Raises OSError, CredentialsError, or whatever `how` raises: then the file is as it was.
+    A power cut leaves the old file or the new one. Typed by root it belongs to who owns the
+    directory: the collector, which is not root, must read it. Raises OSError, CredentialsError, or
+    whatever `how` raises: then the file is as it was.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.parent) as directory:
-        _replace(path, render(how(read(path))), directory)
+    with as_owner_of(path.parent), _locked(path.parent):
+        write_private(path, render(how(read(path))))
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[int]:
-    """Give the directory's descriptor, which is the lock."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold a directory; who waits for it may wait long."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
+        yield
     finally:
         os.close(descriptor)
-
-
-def _replace(path: Path, content: bytes, directory: int) -> None:
-    """Write so that a power cut leaves the old file or the new one, never half.
-
-    Root gives it to who owns the directory, for the collector, which is not root, must read it.
-    (To become that user is no way: systemd keeps the directories of its dynamic users below one
-    that only root may enter.)
-    """
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-        if os.geteuid() == 0:
-            owner = os.fstat(directory)
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    os.fsync(directory)
 
 
 class LiveCredentials:

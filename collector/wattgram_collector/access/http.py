@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -27,6 +29,7 @@ from wattgram_collector.access.passwords import BusyError, PasswordCheck
 LOG: Final = logging.getLogger("wattgram.access")
 RETRY_SECONDS: Final = 10
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_PORT: Final = re.compile(r":[0-9]*$")
 _NEEDS: Final = "wattgram_needs"
 _IS_HEALTH: Final = "wattgram_is_health"
 _ASKS_ITSELF: Final = "wattgram_asks_itself"
@@ -49,6 +52,7 @@ class Refused(StrEnum):
     BAD_CREDENTIALS = "bad_credentials"
     FORBIDDEN = "forbidden"
     CROSS_ORIGIN = "cross_origin"
+    FOREIGN_HOST = "foreign_host"
     SLOWED = "slowed"
     BUSY = "busy"
 
@@ -58,6 +62,7 @@ _ANSWERS: Final = {
     Refused.BAD_CREDENTIALS: (401, "this needs a user or a token\n"),
     Refused.FORBIDDEN: (403, "not with this role\n"),
     Refused.CROSS_ORIGIN: (403, "not from another site\n"),
+    Refused.FOREIGN_HOST: (403, "not under this name: see access.names\n"),
     Refused.SLOWED: (429, "too many wrong answers from this address\n"),
     Refused.BUSY: (503, "busy\n"),
 }
@@ -90,13 +95,17 @@ class Guard:
         live: LiveCredentials | None,
         *,
         open_health: bool = False,
+        names: Iterable[str] = (),
         budget: FailureBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Without `live` nobody is asked who he is, and everybody may read and no more."""
+        """Without `live` nobody is asked who he is, and everybody may read and no more: under an
+        address, as localhost, or under one of `names`.
+        """
         self.refused = dict.fromkeys(Refused, 0)
         self._live = live
         self._open_health = open_health
+        self._names = frozenset(name.lower() for name in names)
         self._clock = clock
         self._budget = budget if budget is not None else FailureBudget()
         self._passwords = PasswordCheck(live, clock) if live is not None else None
@@ -136,7 +145,8 @@ class Guard:
 
     async def _role_of(self, request: web.Request) -> Role | Refused:
         if self._live is None or self._passwords is None:
-            return Role.READ
+            is_ours = is_own_name(request.headers.get("Host", ""), self._names)
+            return Role.READ if is_ours else Refused.FOREIGN_HOST
         shown = request.headers.getall("Authorization", [])
         if not shown:
             return Refused.NO_CREDENTIALS
@@ -188,6 +198,22 @@ def basic(authorization: str) -> tuple[str, str] | None:
         return None
     name, colon, password = text.partition(":")
     return (name, password) if colon else None
+
+
+def is_own_name(host: str, names: Collection[str]) -> bool:
+    """PURE. Return whether the header Host names us: an address, localhost, one of `names`.
+
+    The page of another site can have a browser on this host ask loopback under that site's name,
+    once that name leads there, and then reads the answer as its own (DNS rebinding).
+    """
+    name = _PORT.sub("", host).lower()
+    if not name or name == "localhost" or name.endswith(".localhost") or name in names:
+        return True  # a browser always says a name
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_own_site(request: web.Request) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import grpc
-from cryptography import x509
 
 from wattgram.private import read_private
+from wattgram_collector.access.pem import certificate_of, require_certificates
 
 LOG: Final = logging.getLogger("wattgram.access")
 
@@ -86,7 +86,7 @@ def expiries(files: Mapping[str, Path | None]) -> dict[str, int]:
         if path is None:
             continue
         try:
-            certificate = x509.load_pem_x509_certificate(path.read_bytes())
+            certificate = certificate_of(path.read_bytes())
         except (OSError, ValueError):
             continue
         found[name] = int(certificate.not_valid_after_utc.timestamp())
@@ -96,7 +96,7 @@ def expiries(files: Mapping[str, Path | None]) -> dict[str, int]:
 def _require_certificates(name: Path | None, pem: bytes) -> None:
     """Raise ValueError naming the file unless it holds certificates: gRPC would only say no."""
     try:
-        x509.load_pem_x509_certificates(pem)
+        require_certificates(pem)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

@@ -12,6 +12,7 @@ from typing import Final
 from wattgram_collector.access import tls
 from wattgram_collector.access.credentials_file import LiveCredentials
 from wattgram_collector.access.http import Guard
+from wattgram_collector.access.porch import Porch
 from wattgram_collector.access.token_door import TokenDoor
 from wattgram_collector.access.watch import CredentialsWatch
 from wattgram_collector.config import CollectorConfig, HttpSettings
@@ -21,7 +22,7 @@ LOG: Final = logging.getLogger("wattgram.access")
 
 
 class Access:
-    """The guard of the HTTP side, its TLS, and the door for agents with tokens."""
+    """The porch and the guard of the HTTP side, and the door for agents with tokens."""
 
     def __init__(self, config: CollectorConfig, reload: Reload) -> None:
         """Raises CredentialsError or TlsError where a file cannot be used."""
@@ -31,11 +32,15 @@ class Access:
             if http.needs_proof or config.grpc.takes_tokens
             else None
         )
-        self.guard = Guard(self.live if http.needs_proof else None, open_health=http.open_health)
+        self.guard = Guard(
+            self.live if http.needs_proof else None,
+            open_health=http.open_health,
+            names=config.access.names,
+        )
         self.tokens = (
             TokenDoor(self.live) if self.live is not None and config.grpc.takes_tokens else None
         )
-        self.tls = _http_tls(http, reload)
+        self.porch = Porch(http.max_connections, _http_tls(http, reload))
         self._reload = reload
         if self.live is not None and not (self.live.current.users or self.live.current.tokens):
             LOG.warning("nobody_let_in file=%s: add a user or a token", self.live.path)

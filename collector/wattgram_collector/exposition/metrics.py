@@ -42,13 +42,15 @@ Cell = tuple[Family, tuple[str, ...]]
 def collect(
     agents: Iterable[Agent],
     now_unix_nanoseconds: int,
-    zero_nanoseconds: int = 0,
+    shown_if_before: int | None = None,
     *,
     sensors: bool = False,
 ) -> list[tuple[Family, Samples]]:
     """Return every family with its samples, in the order of the table.
 
-    `sensors` adds each meter by itself, which is many, and no sum of which means anything.
+    A counter that was not added to before `shown_if_before` nanoseconds of the monotonic clock
+    shows 0: the wall clock may be set back, and no counter may fall for it. `sensors` adds each
+    meter by itself, which is many, and no sum of which means anything.
     """
     page: Page = {family: {} for family in names.HOST_FAMILIES}
     for agent in agents:
@@ -56,7 +58,7 @@ def collect(
         _liveness(page, agent, late=late)
         if not agent.is_gone(now_unix_nanoseconds):
             _adjustment(page, agent)
-            _counters(page, agent, now_unix_nanoseconds - zero_nanoseconds, sensors=sensors)
+            _counters(page, agent, shown_if_before, sensors=sensors)
         if not late:
             _gauges(page, agent)
     return list(page.items())
@@ -77,13 +79,13 @@ def _liveness(page: Page, agent: Agent, *, late: bool) -> None:
         page[names.NEWEST_SAMPLE][host] = _seconds(agent.newest_sample_unix_nanoseconds)
 
 
-def _counters(page: Page, agent: Agent, shown_if_before: int, *, sensors: bool) -> None:
+def _counters(page: Page, agent: Agent, shown_if_before: int | None, *, sensors: bool) -> None:
     host = agent.record.host
     totals = agent.totals
     young = {
         key
-        for key, added in totals.first_added_unix_nanoseconds.items()
-        if added > shown_if_before
+        for key, added in totals.first_added_nanoseconds.items()
+        if shown_if_before is not None and added > shown_if_before
     }
     told: set[Cell] = set()
     grown: set[Cell] = set()

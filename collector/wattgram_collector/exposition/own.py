@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from wattgram_collector import __version__
 from wattgram_collector.access.certificates import Certificates
+from wattgram_collector.access.porch import Porch
 from wattgram_collector.access.wiring import Access
 from wattgram_collector.exposition.own_ledger import LedgerMetrics
 from wattgram_collector.exposition.own_limits import LimitMetrics
@@ -86,6 +87,7 @@ class AccessMetrics(Collector):
         for reason, count in self._access.guard.refused.items():
             refused.add_metric([reason], count)
         yield refused
+        yield from _connections(self._access.porch)
         if self._access.tokens is not None:
             yield CounterMetricFamily(
                 "wattgram_ingest_refused_tokens",
@@ -97,6 +99,26 @@ class AccessMetrics(Collector):
             "1 when all that was read again last could be used, else 0.",
             value=self._access.is_as_configured,
         )
+
+
+def _connections(porch: Porch) -> Iterable[Metric]:
+    """What comes of connections, before anybody has asked for anything."""
+    yield GaugeMetricFamily(
+        "wattgram_http_connections", "HTTP connections open now.", value=len(porch.places)
+    )
+    cut = CounterMetricFamily(
+        "wattgram_http_cut_connections",
+        "HTTP connections that were ended: they sat still, or their place was needed.",
+        labels=["reason"],
+    )
+    for reason, count in porch.places.cut.items():
+        cut.add_metric([reason], count)
+    yield cut
+    yield CounterMetricFamily(
+        "wattgram_http_slowed_seconds",
+        "Time for which no HTTP connection was taken because they came too fast.",
+        value=porch.slowed_seconds,
+    )
 
 
 class CertificateMetrics(Collector):

@@ -42,7 +42,8 @@ def application(
     @needs(Role.READ)
     async def metrics(request: web.Request) -> web.Response:
         is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-        families = collect(fleet, time.time_ns(), zero_nanoseconds, sensors=sensors)
+        shown_if_before = time.monotonic_ns() - zero_nanoseconds
+        families = collect(fleet, time.time_ns(), shown_if_before, sensors=sensors)
         body = exposition(families, registry, openmetrics_format=is_openmetrics)
         headers = {
             "Content-Type": OPENMETRICS if is_openmetrics else TEXT,

@@ -44,12 +44,16 @@ class Agent:
     def is_late(self, now_unix_nanoseconds: int) -> bool:
         """Return whether the agent is silent for longer than it should be."""
         patience = max(LATE_NANOSECONDS_MIN, LATE_INTERVALS * self.interval_nanoseconds)
-        return now_unix_nanoseconds - self.last_seen_unix_nanoseconds > patience
+        return self._silence_nanoseconds(now_unix_nanoseconds) > patience
 
     def is_gone(self, now_unix_nanoseconds: int) -> bool:
         """Return whether it is silent for so long that its counters are no longer shown."""
-        silence = now_unix_nanoseconds - self.last_seen_unix_nanoseconds
+        silence = self._silence_nanoseconds(now_unix_nanoseconds)
         return self.is_late(now_unix_nanoseconds) and silence > GONE_NANOSECONDS
+
+    def _silence_nanoseconds(self, now_unix_nanoseconds: int) -> int:
+        """Return how long nothing was heard, or how far the clock was set back since then."""
+        return abs(now_unix_nanoseconds - self.last_seen_unix_nanoseconds)
 
     def greet(self, hello: Hello, record: AgentRecord, now: int, offset: int) -> None:
         """Note what a Hello says."""
@@ -60,13 +64,17 @@ class Agent:
         self.clock_offset_nanoseconds = offset
 
     def note(
-        self, batch: Batch, told: Told, outcome: Outcome, intensity: Intensity | None
+        self,
+        batch: Batch,
+        told: Told,
+        outcome: Outcome,
+        intensity: Intensity | None,
+        now_nanoseconds: int,
     ) -> None:
-        """Note a batch that is in the ledger."""
-        self.totals.add(outcome)
-        self.last_seen_unix_nanoseconds = max(
-            self.last_seen_unix_nanoseconds, outcome.entry.received_unix_nanoseconds
-        )
+        """Note a batch that is in the ledger, now on the monotonic clock."""
+        self.totals.add(outcome, now_nanoseconds)
+        # Not the latest of all: a clock that was ahead and is right again would hide a silence.
+        self.last_seen_unix_nanoseconds = outcome.entry.received_unix_nanoseconds
         self.sources = told.table.sources
         self.status = batch.status
         newest = outcome.entry.newest_sample_unix_nanoseconds

@@ -18,6 +18,8 @@ from wattgram_collector.ledger import Entry, Ledger, LedgerChangedError, LedgerE
 
 LOG: Final = logging.getLogger("wattgram.committer")
 PROBE_SECONDS: Final = 5.0
+CALLS_MAX: Final = 8
+"""So much other work may be before a commit; enough of it that the thread is never idle."""
 
 Result = TypeVar("Result")
 Done = Callable[[Outcome | None], None]
@@ -36,6 +38,7 @@ class Committer:
         self._waiting: list[tuple[Entry, Done]] = []
         self._news = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._callers = asyncio.Semaphore(CALLS_MAX)
         self.trouble: LedgerError | None = None
         """Why the ledger takes nothing; None while it does."""
         self._changed: LedgerChangedError | None = None
@@ -64,18 +67,24 @@ class Committer:
     async def call(self, work: Callable[[], Result]) -> Result:
         """Run work on the ledger in its turn, and note whether the ledger works.
 
-        Raises LedgerError when it does not; one that failed is probed before it gets work.
+        A few at a time: newcomers cost a transaction each, and a commit that all the others wait
+        for is to find few of them before it, not hundreds. Raises LedgerError when the ledger
+        does not work; one that failed is probed before it gets work.
         """
-        try:
-            return await self._turn(work)
-        except LedgerError:
-            self.failures += 1
-            raise
+        async with self._callers:
+            return await self._counted(work)
 
     async def probe(self) -> None:
         """Find out whether the ledger works."""
         with contextlib.suppress(LedgerError):
             await self._turn(self._ledger.probe if self.trouble is None else _nothing)
+
+    async def _counted(self, work: Callable[[], Result]) -> Result:
+        try:
+            return await self._turn(work)
+        except LedgerError:
+            self.failures += 1
+            raise
 
     async def _turn(self, work: Callable[[], Result]) -> Result:
         def turn() -> Result:
@@ -141,7 +150,7 @@ class Committer:
 
     async def _apply(self, entries: Sequence[Entry]) -> Sequence[Outcome | None] | None:
         try:
-            outcomes = await self.call(lambda: self._ledger.apply(entries))
+            outcomes = await self._counted(lambda: self._ledger.apply(entries))
         except LedgerError:
             return None
         self.commits += 1

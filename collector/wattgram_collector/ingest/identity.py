@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import grpc
-from cryptography import x509
+
+from wattgram_collector.access.pem import certificate_of
 
 LOG: Final = logging.getLogger("wattgram.access")
 REDFISH_PREFIX: Final = "redfish:"
@@ -61,7 +62,7 @@ def peer_of(authentication: Mapping[str, Iterable[bytes]]) -> Peer | None:
     pem = b"".join(authentication.get(_CERTIFICATE, ()))
     if not pem:
         return None
-    certificate = x509.load_pem_x509_certificate(pem)
+    certificate = certificate_of(pem)
     names = authentication.get(_SUBJECT_ALTERNATIVE_NAME, ())
     return Peer(
         names=tuple(name.decode(errors="replace") for name in names),

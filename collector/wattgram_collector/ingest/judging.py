@@ -17,7 +17,7 @@ from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.folding import fold_labels
 from wattgram_collector.ingest.identity import REDFISH_PREFIX
 from wattgram_collector.ingest.intake import Intake
-from wattgram_collector.ingest.past import Past
+from wattgram_collector.ingest.past import NO_START, Past
 from wattgram_collector.ingest.pressure import ROW_BYTES
 from wattgram_collector.ingest.reckoning import AgentClock, RefusalError, Told, reckon, refused
 from wattgram_collector.ingest.tables import Tables
@@ -119,9 +119,11 @@ class Judge:
             return RefusalError("sequence_reused", "the ledger has another batch under its number",
                                 needs_new_session=True)  # fmt: skip
         if claim.told is None or claim.batch is None:
-            self.past.note(sequence)
-            self._agent.totals.add(outcome)
-            if claim.refusal is not None and claim.refusal.needs_new_session:
+            is_wanted_elsewhere = claim.refusal is not None and claim.refusal.needs_new_session
+            # Its Ack may be lost: who sends it again is not to take it for delivered.
+            self.past.note(sequence, NO_START if is_wanted_elsewhere else 0)
+            self._agent.totals.add(outcome, time.monotonic_ns())
+            if is_wanted_elsewhere:
                 self._note_clone("a batch over time that is measured already")
             return claim.refusal
         self.past.note(sequence, claim.start_unix_nanoseconds)
@@ -179,7 +181,7 @@ class Judge:
         seconds = newest // NANOSECONDS_PER_SECOND
         intensity = self._intake.books.location.at(claim.place, seconds) if claim.zone else None
         self._agent.zone = claim.zone
-        self._agent.note(batch, told, outcome, intensity)
+        self._agent.note(batch, told, outcome, intensity, time.monotonic_ns())
 
     def _note_clone(self, evidence: str) -> None:
         """Say once in a while that somebody else has this agent's identity."""

@@ -17,6 +17,8 @@ from wattgram.units import NANOSECONDS_PER_SECOND
 
 REMEMBERED: Final = 128
 """Batches of a session whose starts are kept. More than an agent may have on the way."""
+NO_START: Final = 1
+"""When no batch began: noted for a sequence whose batch is not in the ledger, and is wanted."""
 SESSIONS_REMEMBERED: Final = 8
 TOLERANCE_NANOSECONDS: Final = NANOSECONDS_PER_SECOND
 CLONED_NANOSECONDS: Final = 3_600 * NANOSECONDS_PER_SECOND

@@ -202,7 +202,12 @@ def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> Non
 
 def _require_plausible_quantities(batch: Batch, told: Told, found: SlotQuantities) -> None:
     longest = batch.duration_nanoseconds + sum(reach.nanoseconds for reach in batch.reaches)
-    totals = [sum(filter(None, column)) for column in zip(*found.values(), strict=True)]
+    # Nearly every batch lies within one slot, and then there is nothing to add up.
+    totals = (
+        [quantity or 0 for row in found.values() for quantity in row]
+        if len(found) == 1
+        else [sum(filter(None, column)) for column in zip(*found.values(), strict=True)]
+    )
     if not totals:
         return
     ceiling = POWER_MICROWATTS_MAX * longest // NANOSECONDS_PER_SECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -18,6 +18,11 @@ from wattgram.wire import (
     encode_welcome,
 )
 from wattgram_collector.access.token_door import TokenDoor
+from wattgram_collector.ingest.admission import (
+    MEMORY_LOOK_SECONDS,
+    give_memory_back,
+    shed_count,
+)
 from wattgram_collector.ingest.greeting import GreetingError, hello_of, version_with
 from wattgram_collector.ingest.identity import Doorman, may_speak_for
 from wattgram_collector.ingest.intake import Intake
@@ -52,6 +57,8 @@ class IngestService:
         self._tokens = tokens
         self._doorman = doorman or Doorman()
         self._open: set[Stream] = set()
+        self._greeting: set[asyncio.Timeout] = set()
+        """Until when each may wait that has not said Hello."""
         self._left = asyncio.Event()
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -66,19 +73,62 @@ class IngestService:
         self._intake.gate.is_draining = True
         for stream in tuple(self._open):
             stream.drain()
+        self._wait_no_longer()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._open:
                     self._left.clear()
                     await self._left.wait()
 
+    @contextlib.asynccontextmanager
+    async def watching_memory(
+        self, ended: Callable[[asyncio.Future[None]], None]
+    ) -> AsyncIterator[None]:
+        """End streams while memory is short; `ended` is called when that dies of a bug.
+
+        A message that is never ended, or an acknowledgement that is never taken, is held by gRPC,
+        where nothing counts it. So those go first that said nothing whole for the longest time;
+        whoever is honest comes again.
+        """
+        task = asyncio.ensure_future(self._watch_memory())
+        task.add_done_callback(ended)
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(MEMORY_LOOK_SECONDS)
+            if self._intake.gate.is_short_of_memory():
+                self.shed()
+                give_memory_back()
+
+    def shed(self) -> None:
+        """End whoever still owes a Hello, and some of the others: the most silent."""
+        self._wait_no_longer()
+        silent = sorted(self._open, key=lambda stream: stream.heard_seconds)
+        for stream in silent[: shed_count(len(silent))]:
+            stream.shed()
+
+    def _wait_no_longer(self) -> None:
+        """End whoever still owes a Hello."""
+        for patience in self._greeting:
+            if not patience.expired():
+                patience.reschedule(0)
+        self._greeting.clear()  # a timeout that is due cannot be changed again
+
     async def _admit(self, request: object, context: Context) -> None:
         """Let a stream in, or turn it away before anything else is done for it."""
         gate = self._intake.gate
-        reason = gate.refusal()
+        reason = gate.refusal(context.peer())
         if reason:
             code = grpc.StatusCode.UNAVAILABLE if gate.is_draining else _EXHAUSTED
-            await abort(context, code, gate.turn_away(reason))
+            text = gate.turn_away(reason)
+            await gate.hold(reason)
+            await abort(context, code, text)
         gate.streams += 1
         try:
             await self.deliver(request, context)
@@ -145,11 +195,19 @@ class IngestService:
 
     async def _greeted(self, context: Context) -> tuple[Hello, int, int]:
         """Return the Hello, the protocol version to speak, and when it came (unix nanoseconds)."""
+        patience = asyncio.timeout(HELLO_SECONDS)
         try:
-            data = await asyncio.wait_for(context.read(), HELLO_SECONDS)
+            async with patience:
+                self._greeting.add(patience)
+                data = await context.read()
         except TimeoutError:
+            if self._intake.gate.is_draining:
+                text = self._intake.gate.turn_away("draining")
+                await abort(context, grpc.StatusCode.UNAVAILABLE, text)
             self._intake.gate.turn_away("greeting")
             await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no Hello in time")
+        finally:
+            self._greeting.discard(patience)
         now = time.time_ns()
         found = _read(data)
         # An abort leaves frames behind until cycles are collected, and what they hold: a flood of
@@ -177,6 +235,8 @@ async def _whole(first_write: Awaitable[None]) -> None:
     gRPC cannot end a call whose first message is on its way: the call would hang.
     """
     writing = asyncio.ensure_future(first_write)
+    # It fails when its agent is gone; nobody asks for it then, and asyncio would log each.
+    writing.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         await asyncio.shield(writing)
     except asyncio.CancelledError:

@@ -17,6 +17,7 @@ import grpc.aio
 from wattgram.handshake import Hello, Refusal
 from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import TooLargeError, WireError, decode_agent_message
+from wattgram_collector.ingest.admission import WHY
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.ingest.answers import STUCK_SECONDS, Answers
 from wattgram_collector.ingest.intake import Intake
@@ -53,6 +54,8 @@ class Stream:
         self._visitor = intake.visitor(agent)
         self._judge = Judge(intake, agent, hello, clock, turn)
         self._answers = Answers(context, applied, self._pause_milliseconds, intake.seconds)
+        self.heard_seconds = intake.seconds()
+        """When the last whole message came."""
         self._in_flight = 0
         self._garbage = 0
         self._room = asyncio.Event()
@@ -83,6 +86,12 @@ class Stream:
     def supersede(self) -> None:
         """End: the same agent has opened too many since."""
         self._cut("superseded", grpc.StatusCode.ABORTED, "newer streams of this agent are open")
+
+    def shed(self) -> None:
+        """End: memory is short. That is said elsewhere, once for all."""
+        if self._ending is None:
+            self._intake.cut["memory"] += 1
+        self._end(grpc.StatusCode.RESOURCE_EXHAUSTED, WHY["memory"])
 
     def drain(self) -> None:
         """Read no more; acknowledge what was read, then end."""
@@ -120,7 +129,8 @@ class Stream:
             rows = taken.rows if isinstance(taken, Claim) else 0
             if isinstance(taken, SeriesTable):
                 rows = await self._learn(taken)
-            delay = self._visitor.pace.spend(self._intake.seconds(), cost, rows)
+            self.heard_seconds = self._intake.seconds()
+            delay = self._visitor.pace.spend(self.heard_seconds, cost, rows)
             if delay > 0:
                 self._intake.pressure.slowed_seconds += delay
                 await asyncio.sleep(delay)

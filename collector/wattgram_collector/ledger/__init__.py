@@ -71,14 +71,14 @@ class AgentTotals:
     """By how much restatements changed the host's emissions: microjoules times g/kWh."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     # When a key was first added to, by this process; keys that were read back are older.
-    first_added_unix_nanoseconds: dict[object, int] = field(default_factory=dict)
+    first_added_nanoseconds: dict[object, int] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome) -> None:
-        """Add what the ledger has added."""
+    def add(self, outcome: Outcome, now_nanoseconds: int) -> None:
+        """Add what the ledger has added, now on the monotonic clock: nobody sets that one."""
         if not outcome.is_new:
             return
         entry = outcome.entry
-        first, now = self.first_added_unix_nanoseconds, entry.received_unix_nanoseconds
+        first, now = self.first_added_nanoseconds, now_nanoseconds
         usage, postings = self.usage, self.postings
         for (series, _), quantity in entry.usage.items():
             if series not in usage:

@@ -110,7 +110,7 @@ def _fleet(file: SqliteFile) -> tuple[int, int]:
         )
     except LedgerError:
         return 0, 0
-    return agents, newest
+    return agents, newest if isinstance(newest, int) else 0
 
 
 def _findings(file: SqliteFile, version: int, *, full: bool) -> list[Finding]:
@@ -126,6 +126,8 @@ def _findings(file: SqliteFile, version: int, *, full: bool) -> list[Finding]:
         if error.trouble not in {Trouble.DAMAGED, Trouble.OTHER}:
             raise
         found.append(Finding("unreadable", str(error)))
+    except (KeyError, *reading.ODD) as error:
+        found.append(Finding("value", f"a row that makes no sense: {error}"))
     return found
 
 

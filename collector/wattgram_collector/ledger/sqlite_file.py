@@ -40,6 +40,8 @@ _TROUBLES: Final = {
     sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
 }
 _PRIMARY_CODE: Final = 0xFF
+_FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""The second where SQLite quotes what is damaged in its complaint."""
 
 
 class SqliteFile:
@@ -72,7 +74,7 @@ class SqliteFile:
                 if read_only
                 else _connect(path, busy_seconds, journal_bytes_max)
             )
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *_FAILURES) as error:
             raise failure(error, self.path) from error
         self._identities = self._stat()[0]
 
@@ -84,7 +86,7 @@ class SqliteFile:
         """Run one statement; return the key of the row that it inserted, if it did."""
         try:
             return int(self._connection.execute(statement, parameters).lastrowid or 0)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise failure(error, self.path) from error
 
     def script(self, statements: str) -> None:
@@ -99,7 +101,7 @@ class SqliteFile:
     def all(self, query: str, *parameters: Any) -> list[Any]:
         try:
             return self._connection.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise failure(error, self.path) from error
 
     def copy_to(self, target: sqlite3.Connection) -> None:
@@ -138,7 +140,7 @@ class SqliteFile:
             return
         try:
             self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
+        except _FAILURES:
             self.is_doubtful = True
 
     def _require_same_files(self) -> int:
@@ -194,12 +196,16 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def failure(error: OSError | sqlite3.Error, path: Path | None = None) -> LedgerError:
+def failure(
+    error: OSError | sqlite3.Error | UnicodeError, path: Path | None = None
+) -> LedgerError:
     """Return what the rest of the collector knows a failure of the storage at `path` as."""
     code = getattr(error, "sqlite_errorcode", None)
     trouble = Trouble.OTHER
     if code is not None:
         trouble = _TROUBLES.get(code & _PRIMARY_CODE, Trouble.OTHER)
+    elif isinstance(error, UnicodeError):
+        trouble = Trouble.DAMAGED
     elif isinstance(error, OSError):
         trouble = Trouble.ABSENT if isinstance(error, FileNotFoundError) else Trouble.IO
     if path is not None and trouble in {Trouble.ABSENT, Trouble.IO}:

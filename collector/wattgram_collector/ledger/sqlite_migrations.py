@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from wattgram.notify import notify_systemd
-from wattgram_collector.ledger import LedgerError
+from wattgram_collector.ledger import LedgerError, Trouble
 from wattgram_collector.ledger.sqlite_copy import copy_file, sync_directory
 from wattgram_collector.ledger.sqlite_file import IN_MEMORY, LOG, SqliteFile, beside, sizes_bytes
 
@@ -158,8 +158,10 @@ def version_of(file: SqliteFile) -> int:
     """Return the version of a file, 0 for one that is empty."""
     if not file.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'"):
         return 0
-    ((version,),) = file.all("SELECT version FROM schema_version")
-    return int(version)
+    rows = file.all("SELECT version FROM schema_version")
+    if len(rows) != 1 or not isinstance(rows[0][0], int):
+        raise LedgerError("schema_version does not hold one version", Trouble.DAMAGED)
+    return rows[0][0]
 
 
 def require_current(file: SqliteFile) -> None:

@@ -16,6 +16,8 @@ from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.sqlite_file import SqliteFile
 
 UNPRICED: Final = 0
+ODD: Final = (AttributeError, TypeError, ValueError)
+"""What comes of text, bytes or nothing where something else was."""
 
 Applied = dict[tuple[int, str], int]
 """Agent and session to the highest applied sequence."""
@@ -26,12 +28,10 @@ FactorKeys = dict[Intensity | None, int]
 
 def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, TermsKeys, FactorKeys]:
     """Read what a process keeps of the file; raises LedgerError."""
-    applied = {
-        (agent, session): sequence
-        for agent, session, sequence in file.all("SELECT agent, session, applied FROM sessions")
-    }
+    sessions = file.all("SELECT agent, session, applied FROM sessions")
     factors: FactorKeys = {None: UNPRICED}
     try:
+        applied = {(agent, session): _whole(sequence) for agent, session, sequence in sessions}
         series = {
             (agent, sql.series_of(values)): key
             for key, agent, *values in file.all(sql.SELECT_SERIES)
@@ -41,9 +41,16 @@ def load(file: SqliteFile) -> tuple[Applied, SeriesKeys, TermsKeys, FactorKeys]:
         }
         for key, *values in file.all(sql.SELECT_FACTORS):
             factors[sql.factor_of(values)] = key
-    except ValueError as error:
+    except ODD as error:
         raise LedgerError(str(error), Trouble.DAMAGED) from error
     return applied, series, terms, factors
+
+
+def _whole(value: object) -> int:
+    """Return an integer; raises TypeError for what only damage can have put in its place."""
+    if isinstance(value, int):
+        return value
+    raise TypeError(f"{value!r:.40} in place of a number")
 
 
 def agents(file: SqliteFile) -> list[AgentRecord]:
@@ -61,12 +68,12 @@ def agents(file: SqliteFile) -> list[AgentRecord]:
                 agent_id=agent_id,
                 host=host,
                 facts=HostFacts(**json.loads(facts)),
-                last_seen_unix_nanoseconds=seen,
-                newest_sample_unix_nanoseconds=newest,
+                last_seen_unix_nanoseconds=_whole(seen),
+                newest_sample_unix_nanoseconds=_whole(newest),
             )
             for key, agent_id, host, facts, seen, newest in rows
         ]
-    except (TypeError, ValueError) as error:
+    except ODD as error:
         raise LedgerError(f"the facts of a host: {error}", Trouble.DAMAGED) from error
 
 
@@ -93,7 +100,7 @@ def totals(
         ):
             found[agent].adjustment += Fraction(change)
         for agent, name, label, count in file.all("SELECT agent, name, label, count FROM tallies"):
-            found[agent].tallies[Tally(name), label] = count
-    except (KeyError, ValueError) as error:
+            found[agent].tallies[Tally(name), label] = _whole(count)
+    except (KeyError, *ODD) as error:
         raise LedgerError(f"a row that leads nowhere: {error}", Trouble.DAMAGED) from error
     return found
