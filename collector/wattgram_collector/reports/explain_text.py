@@ -117,7 +117,9 @@ def factor_text(factor: Intensity) -> str:
 
 def terms_text(terms: Terms, account: Account) -> Iterator[str]:
     """Yield what is known of the site, and where from."""
-    pue = f"PUE {terms.pue}" + (f" ({terms.pue_source})" if terms.pue_source else "")
+    pue = f"PUE {terms.pue} ({terms.pue_source})"
+    if not terms.pue_source:
+        pue = "PUE unknown: nothing is added for the facility"
     yield f"{terms.site}: {pue}" if terms.site else pue
     if account is not Account.HOST:
         return
