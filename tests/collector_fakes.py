@@ -23,7 +23,14 @@ from wattgram.wire import (
 )
 from wattgram_collector.config import CollectorConfig, GrpcSettings, HttpSettings
 from wattgram_collector.intensity import Recorded
-from wattgram_collector.ledger import AgentRecord, AgentTotals, Entry, LedgerError, Outcome, TallyKey
+from wattgram_collector.ledger import (
+    AgentRecord,
+    AgentTotals,
+    Entry,
+    LedgerError,
+    Outcome,
+    TallyKey,
+)
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -154,8 +161,11 @@ class TroubledLedger:
     def record_intensities(self, records: Sequence[Recorded]) -> None:
         self._work().record_intensities(records)
 
-    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
-        return self._inner.intensities(since_unix_seconds)
+    def intensities(self, since_unix_seconds: int, zone: str | None = None) -> list[Recorded]:
+        return self._inner.intensities(since_unix_seconds, zone)
+
+    def intensity_zones(self) -> list[str]:
+        return self._inner.intensity_zones()
 
     def restate(self, wanted: Restatement) -> Restated:
         return self._work().restate(wanted)

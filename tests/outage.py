@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -33,22 +34,23 @@ from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
 from wattgram_collector.intensities.providers.answers import iso_minutes
-from wattgram_collector.intensities.providers.client import HttpClient, Limits, session
+from wattgram_collector.intensities.providers.client import HttpClient, Limits
 from wattgram_collector.intensities.providers.feed import Feed
 from wattgram_collector.intensities.providers.kinds import KINDS, Axis, factors_of, manners_of
+from wattgram_collector.intensities.providers.provider import Answer as Answered
 from wattgram_collector.intensities.providers.settings import ProviderSettings
 from wattgram_collector.intensities.providers.surroundings import Source, Surroundings
 from wattgram_collector.intensities.providers.wiring import enabled
 from wattgram_collector.intensity import Scope
-from wattgram_collector.ledger import Entry, Outcome
+from wattgram_collector.ledger import Ledger, Outcome
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.pricing import Pricing
 
 SLOT_SECONDS = 300
 HALF_HOUR = 1_800
 HOUR = 3_600
-PATIENCE = Limits(connect_seconds=1.0, total_seconds=0.05)
-_SAMPLE = re.compile(r'^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$', re.MULTILINE)
+IMPATIENT = Limits(total_seconds=0.05)
+_SAMPLE = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
 
 Answer = Callable[[web.Request], web.StreamResponse | None]
 
@@ -56,12 +58,13 @@ Answer = Callable[[web.Request], web.StreamResponse | None]
 class Outside:
     """A provider's server that can be down altogether; `answer` is what it says while it is up.
 
-    An answer of None is none, and the connection stays open.
+    An answer of None is none, and the connection stays open; `hangs` says so beforehand.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.asked = 0
+        self.hangs = False
         self._port = 0
         self._runner: web.AppRunner | None = None
 
@@ -101,6 +104,25 @@ async def outside(answer: Answer) -> AsyncIterator[Outside]:
         yield server
     finally:
         await server.down()
+
+
+class Way:
+    """The real client; of a server that hangs it does not wait for long. Implements `Client`."""
+
+    def __init__(self, http: aiohttp.ClientSession, server: Outside) -> None:
+        self._server = server
+        self._patient = HttpClient(http, server.url)
+        self._impatient = HttpClient(http, server.url, limits=IMPATIENT)
+
+    async def get(
+        self,
+        path: str,
+        *,
+        parameters: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        client = self._impatient if self._server.hangs else self._patient
+        return await client.get(path, parameters=parameters, headers=headers)
 
 
 def half_hours(
@@ -153,7 +175,9 @@ class Desk:
         clock: Clock,
         servers: Mapping[str, Outside],
         hosts: Mapping[str, str],
-        http: Any,
+        http: aiohttp.ClientSession,
+        *,
+        ledger: Ledger | None = None,
         **settings: Any,
     ) -> None:
         """`hosts`: the zone that each says; `servers` by the provider's name."""
@@ -169,7 +193,7 @@ class Desk:
             },
         )
         self.clock = clock
-        self.ledger = SqliteLedger(directory / "ledger.sqlite")
+        self.ledger = ledger or SqliteLedger(directory / "ledger.sqlite")
         self.committer = Committer(self.ledger, tick_seconds=0)
         self._hosts = hosts
         self._applied = {}
@@ -207,7 +231,7 @@ class Desk:
             Feed(
                 Source(
                     KINDS[name].make(section, axis),
-                    HttpClient(http, section.url, limits=PATIENCE),
+                    Way(http, servers[name]),
                     manners_of(KINDS[name], section),
                 ),
                 around,
@@ -227,14 +251,12 @@ class Desk:
         while self.clock.now < unix_seconds:
             waits = [await feed.tick() for feed in self.feeds]
             await self.restater.restate_due()
-            await self.clock.sleep(min(*waits, unix_seconds - self.clock.now, HOUR))
+            await self.clock.sleep(min([*waits, unix_seconds - self.clock.now, HOUR]))
 
     async def deliver(self, start: int, energy: Callable[[str, int], int]) -> None:
         """Deliver one hour of every host, by slots of five minutes, through the committer."""
         now = int(self.clock.now) * NANOSECONDS_PER_SECOND
-        clock = AgentClock.of(
-            hello(wall_unix_nanoseconds=now, boottime_nanoseconds=now), now
-        )
+        clock = AgentClock.of(hello(wall_unix_nanoseconds=now, boottime_nanoseconds=now), now)
         slots = range(start, start + HOUR, SLOT_SECONDS)
         done: list[Outcome | None] = []
         for host, zone in self._hosts.items():
@@ -264,12 +286,9 @@ class Desk:
                 if outcome is not None:
                     agent.note(batch, told, outcome, factor)
 
-            self._submit(entry, note)
+            self.committer.submit(entry, note)
         await self.committer.flush()
         assert all(one is not None and one.is_new for one in done)
-
-    def _submit(self, entry: Entry, note: Callable[[Outcome | None], None]) -> None:
-        self.committer.submit(entry, note)
 
     def metrics(self) -> str:
         """Return what /metrics shows now of the hosts."""
@@ -308,6 +327,3 @@ def samples(page: str, name: str) -> Sequence[tuple[dict[str, str], float]]:
         for found in _SAMPLE.finditer(page)
         if found["name"] == name
     ]
-
-
-__all__ = ["Clock", "Desk", "Outside", "half_hours", "hours", "outside", "samples", "session"]

@@ -133,7 +133,8 @@ class Pricing:
             freeze_days=settings.freeze_days,
             unix_seconds=unix_seconds,
         )
-        self.restater.resume(ledger.intensities(self._oldest()))
+        for zone in ledger.intensity_zones():  # all at once would be hundreds of megabytes
+            self.restater.resume(ledger.intensities(self._oldest(), zone))
 
     def _oldest(self) -> int:
         """Return when the oldest slot ended that may still be priced with."""

@@ -85,7 +85,7 @@ class Restater:
             self._news.set()
 
     def resume(self, records: Sequence[Recorded]) -> None:
-        """Load what was kept before, and look at what the last process may not have come to."""
+        """Load what was kept of a zone, and look at what the last process may not have come to."""
         self._history.load(records)
         newest = max((fetched for _, fetched in records), default=0)
         for value, fetched in records:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from builders import intensity
+from collector_fakes import TroubledLedger
 from fake_providers import Clock, says
 from outage import (
     HALF_HOUR,
@@ -23,13 +26,14 @@ from outage import (
     SLOT_SECONDS,
     Answer,
     Desk,
-    Outside,
     half_hours,
     hours,
     outside,
-    session,
 )
 from pricing_desk import Asking, bare_environment, posted_rows
+from wattgram_collector.intensities.providers.answers import iso_minutes
+from wattgram_collector.intensities.providers.client import session
+from wattgram_collector.intensity import Scope, Status, Tier
 from wattgram_collector.ledger.restatement import Posted
 
 START = 1_743_256_800  # 2025-03-29T14:00Z; the clocks change eleven hours later
@@ -39,7 +43,8 @@ KILOWATT_HOUR = 3_600_000_000_000  # microjoules
 ANNUAL = Fraction(177)  # the shipped table's, direct, of GB
 LAST_KNOWN = 6 * HOUR
 HOSTS = {"alpha": "GB", "cloud": "aws:eu-west-2"}
-DOWN, UP = START + 6 * HOUR, START + 14 * HOUR
+DOWN = START + 6 * HOUR
+HANGING = 2  # of the hours of the outage
 
 
 def grams(start: int) -> str:
@@ -58,11 +63,11 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield shared
 
 
-def priced(host: str, start: int, end: int, restated: int = 10**12) -> Fraction:
+def priced(host: str, start: int, end: int) -> Fraction:
     """Grams of the host's energy, with what was measured."""
     return Fraction(0) + sum(
         Fraction(energy(host, slot), KILOWATT_HOUR) * Fraction(grams(slot - slot % HALF_HOUR))
-        for slot in range(start, min(end, restated), SLOT_SECONDS)
+        for slot in range(start, end, SLOT_SECONDS)
     )
 
 
@@ -98,7 +103,7 @@ def broken(hour: int, works: Answer) -> Answer:
     return {
         0: says(503),
         1: says(503, Retry_After="600"),
-        2: lambda _: None,
+        HANGING: lambda _: None,
         4: says(body=b'{"data": []}'),
         5: says(body=b"{}"),
         6: says(body=b"<html>maintenance</html>"),
@@ -108,8 +113,8 @@ def broken(hour: int, works: Answer) -> Answer:
 
 async def lived(
     directory: Path, http: aiohttp.ClientSession, restart_at: int | None = None
-) -> tuple[Desk, Ingest, Counter[str], Counter[str]]:
-    """A day; returns the last process, what was to be seen, outcomes, and tiers by hour."""
+) -> tuple[Desk, Ingest, Counter[str]]:
+    """Live through a day; return the last process, what is to be seen, and all outcomes."""
     clock = Clock(START)
     told: list[tuple[float, int]] = []
     works = half_hours(clock, grams, told=told)
@@ -121,6 +126,7 @@ async def lived(
             start = START + hour * HOUR
             away = (start - DOWN) // HOUR
             neso.answer = broken(away, works) if 0 <= away < 8 else works
+            neso.hangs = away == HANGING
             await (neso.down() if away == 3 else neso.up() if away == 4 else _nothing())
             if hour == restart_at:
                 outcomes.update(desk.outcomes("neso"))
@@ -138,7 +144,7 @@ async def lived(
             if hour < DAY - 1:
                 await desk.until(start + HOUR)
         outcomes.update(desk.outcomes("neso"))
-    return desk, ingest, outcomes, Counter(ingest.tiers.values())
+    return desk, ingest, outcomes
 
 
 async def _nothing() -> None:
@@ -164,7 +170,7 @@ async def test_providers_down_for_eight_hours_and_back(
 ) -> None:
     bare_environment(monkeypatch)
     caplog.set_level(logging.INFO, "wattgram.providers")
-    desk, ingest, outcomes, _ = await lived(tmp_path, http, restart_at)
+    desk, ingest, outcomes = await lived(tmp_path, http, restart_at)
     end = START + (DAY - 1) * HOUR
 
     # The tiers move live, last known, annual, live; of the hours between there is nothing else.
@@ -179,7 +185,10 @@ async def test_providers_down_for_eight_hours_and_back(
     for row in rows:
         slot = row.slot * SLOT_SECONDS
         assert row.factor is not None
-        assert (row.factor.tier.value, row.factor.value) == (ingest.tiers[slot], ingest.grams[slot])
+        assert (row.factor.tier.value, row.factor.value) == (
+            ingest.tiers[slot],
+            ingest.grams[slot],
+        )
         assert row.restated is not None
         assert (row.restated.tier.value, row.restated.provider) == ("live", "neso")
         assert row.restated.value == Fraction(grams(slot - slot % HALF_HOUR))
@@ -253,4 +262,153 @@ async def test_what_the_operator_states_is_not_restated(
         assert (row.factor.tier.value, row.restated.tier.value) == tiers
     for agent in desk.fleet:
         assert bool(agent.totals.adjustment) == (agent.record.host not in is_stated)
+    assert bool(desk.restater.passes) == (is_stated != set(HOSTS))
+    await desk.close()
+
+
+def by_the_hour(start: int) -> str:
+    """What the other provider says of an hour."""
+    return f"{200 + start // HOUR % 50}"
+
+
+async def test_of_two_providers_the_one_that_is_there_prices_and_the_preferred_one_restates(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    clock = Clock(START)
+    async with (
+        outside(says(503)) as neso,
+        outside(hours(clock, "GB", by_the_hour)) as maps,
+    ):
+        desk = Desk(tmp_path, clock, {"neso": neso, "electricity_maps": maps}, HOSTS, http)
+        await desk.until(START + HOUR + 2 * LATE)
+        await desk.deliver(START, energy)
+        neso.answer, maps.answer = half_hours(clock, grams), says(503)
+        await desk.until(START + 3 * HOUR)
+        for row in host_rows(tmp_path):
+            slot = row.slot * SLOT_SECONDS
+            assert row.factor is not None
+            assert row.restated is not None
+            assert (row.factor.provider, row.factor.tier.value, row.factor.value) == (
+                "electricity_maps", "live", Fraction(by_the_hour(START))
+            )  # fmt: skip
+            assert (row.restated.provider, row.restated.value) == (
+                "neso", Fraction(grams(slot - slot % HALF_HOUR))
+            )  # fmt: skip
+        # It comes back with the same hours; the preferred one's go on to hold.
+        maps.answer = hours(clock, "GB", by_the_hour)
+        rows = posted_rows(tmp_path)
+        await desk.until(START + 6 * HOUR)
+        assert desk.outcomes("electricity_maps")["server_error"] >= 2
+        assert posted_rows(tmp_path) == rows
+    await desk.close()
+
+
+async def test_a_value_that_priced_three_days_ago_is_revised(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """Nobody asks again for what was measured so long ago: it is said beside other slots."""
+    clock = Clock(START)
+    async with outside(half_hours(clock, grams)) as neso:
+        desk = Desk(tmp_path, clock, {"neso": neso}, HOSTS, http)
+        await desk.until(START + HOUR + LATE)
+        await desk.deliver(START, energy)
+        (live,) = {row.factor for row in host_rows(tmp_path) if row.slot * 300 < START + HALF_HOUR}
+        assert live is not None
+        clock.now += 72 * HOUR
+        revised = replace(live, grams_per_kilowatt_hour="321.25")
+        for _ in range(2):
+            await desk.restater.take([revised])
+            assert await desk.restater.restate_due()
+            assert desk.restater.passes == 1
+    for agent in desk.fleet:
+        change = sum(
+            Fraction(energy(agent.record.host, slot)) * (Fraction("321.25") - live.value)
+            for slot in range(START, START + HALF_HOUR, SLOT_SECONDS)
+        )
+        assert agent.totals.adjustment == change
+    await desk.close()
+
+
+async def test_a_ledger_that_takes_nothing_while_values_arrive(
+    tmp_path: Path, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wattgram.providers")
+    clock = Clock(START)
+    ledger = TroubledLedger(tmp_path / "ledger.sqlite")
+    async with outside(says(503)) as neso:
+        desk = Desk(tmp_path, clock, {"neso": neso}, HOSTS, http, ledger=ledger)
+        await desk.until(START + HOUR + LATE)
+        await desk.deliver(START, energy)
+        neso.answer = half_hours(clock, grams)
+        ledger.fails()
+        before = neso.asked
+        await desk.until(START + 5 * HOUR)
+        asked = neso.asked
+        assert 12 <= asked - before <= 20  # sooner than the next slot, and not all the time
+        book = desk.pricing.books.location
+        factor = book.at("GB", START)
+        assert factor is not None
+        assert factor.tier.value == "annual"  # what is not kept prices nothing
+        ledger.works()
+        await desk.until(START + 6 * HOUR)
+        assert neso.asked > asked
+    for row in host_rows(tmp_path):
+        slot = row.slot * SLOT_SECONDS
+        assert row.restated is not None
+        assert row.restated.value == Fraction(grams(slot - slot % HALF_HOUR))
+    words = [record.getMessage().split()[0] for record in caplog.records]
+    assert words.count("intensities_not_kept") == words.count("intensities_kept_again") == 1
+    await desk.close()
+
+
+async def test_an_answer_of_ten_thousand_slots(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """What is in it and was asked for is taken; nothing else, and nobody waits for it long."""
+    clock = Clock(START)
+    first = START - 9_000 * HALF_HOUR
+
+    def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"data": [
+            {"from": iso_minutes(at), "to": iso_minutes(at + HALF_HOUR),
+             "intensity": {"forecast": None, "actual": 100, "index": "low"}}
+            for at in range(first, first + 10_000 * HALF_HOUR, HALF_HOUR)
+        ]})  # fmt: skip
+
+    async with outside(answer) as neso:
+        desk = Desk(tmp_path, clock, {"neso": neso}, HOSTS, http)
+        await desk.until(START + 60)
+    kept = desk.pricing.history.of("GB", "neso", 0, 1 << 40)
+    assert 48 <= len(kept) <= 7 * 48 + 4
+    assert kept == [one.intensity for one in desk.ledger.intensities(0)]
+    await desk.close()
+
+
+async def test_the_first_slot_of_an_open_period_is_restated_and_the_one_before_is_noted(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    clock = Clock(START)
+    desk = Desk(tmp_path, clock, {}, HOSTS, http, freeze_days=1)
+    await desk.until(START + HOUR + LATE)
+    await desk.deliver(START, energy)
+    clock.now = START + 24 * HOUR + 1_000  # in the fourth slot, a day later
+    await desk.restater.take([
+        intensity("GB", grams(start), provider="neso", tier=Tier.LIVE, status=Status.MEASURED,
+                  scope=Scope.DIRECT, version="", valid_from_unix_seconds=start,
+                  valid_until_unix_seconds=start + HALF_HOUR)
+        for start in (START, START + HALF_HOUR)
+    ])  # fmt: skip
+    assert await desk.restater.restate_due()
+    edge = START + 900
+    for row in host_rows(tmp_path):
+        is_open = row.slot * SLOT_SECONDS >= edge
+        assert (row.restated_by_pass > 0, row.noted is None) == (is_open, is_open)
+    for agent in desk.fleet:
+        change = sum(
+            Fraction(energy(agent.record.host, slot))
+            * (Fraction(grams(slot - slot % HALF_HOUR)) - ANNUAL)
+            for slot in range(edge, START + HOUR, SLOT_SECONDS)
+        )
+        assert agent.totals.adjustment == change
+    assert (desk.restater.restated_slots, desk.restater.prior_period_slots) == (9, 3)
     await desk.close()

@@ -16,7 +16,6 @@ from wattgram_collector.intensity import Axes, Intensity, Recorded, Tier
 
 _CACHED_MAX: Final = 100_000
 
-
 _Key = tuple[str, str, str, str, str, str]
 """Provider and axes."""
 
@@ -55,7 +54,10 @@ class History:
 
     def _put(self, value: Intensity) -> bool:
         lines = self._zones.setdefault(value.zone, {})
-        is_new = lines.setdefault(_key(value), Line(value)).put(value)
+        key = _key(value)
+        if key not in lines:
+            lines[key] = Line(value)
+        is_new = lines[key].put(value)
         self.changes += is_new
         return is_new
 
@@ -161,4 +163,3 @@ class HistoryBook:
 def _key(value: Intensity) -> _Key:
     axes = (value.signal, value.scope, value.boundary, value.losses, value.accounting)
     return (value.provider, *axes)
-

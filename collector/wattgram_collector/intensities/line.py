@@ -1,6 +1,6 @@
 """PURE. What one provider says of one zone on the same axes: slots apart, in order of time.
 
-Years of five-minute slots of many zones are held at once, so a slot is a row of columns here; it
+Weeks of five-minute slots of many zones are held at once, so a slot is a row of columns here; it
 is an Intensity only while somebody looks at it.
 """
 
@@ -10,7 +10,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
-from sys import intern
 from typing import Final
 
 from wattgram.units import SECONDS_PER_HOUR
@@ -25,7 +24,7 @@ SEEN: Final = frozenset({Status.MEASURED, Status.ESTIMATED})
 class Line:
     """The first value says what all of them have in common: zone, provider and axes."""
 
-    __slots__ = ("_ends", "_grams", "_like", "_said", "_starts", "_versions")
+    __slots__ = ("_ends", "_grams", "_like", "_said", "_starts", "_version", "_versions")
 
     def __init__(self, like: Intensity) -> None:
         self._like = like
@@ -33,6 +32,7 @@ class Line:
         self._ends = array("q")
         self._grams: list[str] = []
         self._versions: list[str] = []
+        self._version = like.version
         self._said: list[tuple[Status, Tier]] = []
 
     def _value(self, index: int) -> Intensity:
@@ -104,11 +104,17 @@ class Line:
         here = slice(known.start, known.stop)
         self._starts[here] = array("q", [one.valid_from_unix_seconds for one in rows])
         self._ends[here] = array("q", [one.valid_until_unix_seconds for one in rows])
-        self._grams[here] = [intern(one.grams_per_kilowatt_hour) for one in rows]
-        self._versions[here] = [intern(one.version) for one in rows]
+        self._grams[here] = [one.grams_per_kilowatt_hour for one in rows]
+        self._versions[here] = [self._shared(one.version) for one in rows]
         self._said[here] = [_SAID.setdefault((one.status, one.tier), (one.status, one.tier))
                             for one in rows]  # fmt: skip
         return True
+
+    def _shared(self, version: str) -> str:
+        """Return a text that slots which were fetched together have in common."""
+        if version != self._version:
+            self._version = version
+        return self._version
 
     def forget_before(self, unix_seconds: int) -> None:
         """Let go of slots that began before then, but for the newest of them."""

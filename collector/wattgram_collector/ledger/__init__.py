@@ -169,8 +169,11 @@ class Ledger(Protocol):
     def record_intensities(self, records: Sequence[Recorded]) -> None:
         """Keep versions of what providers said; one that is there already changes nothing."""
 
-    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
-        """Return every version of the slots that end after then."""
+    def intensities(self, since_unix_seconds: int, zone: str | None = None) -> list[Recorded]:
+        """Return every version of the slots that end after then, of one grid zone or of all."""
+
+    def intensity_zones(self) -> list[str]:
+        """Return the grid zones of which intensities are kept."""
 
     def restate(self, wanted: Restatement) -> Restated:
         """Give energy that is posted its new factors, in one transaction; again changes nothing.

@@ -290,9 +290,13 @@ class SqliteLedger:
         with self._transaction():
             rows.record_intensities(self._file, records)
 
-    def intensities(self, since_unix_seconds: int) -> list[Recorded]:
+    def intensities(self, since_unix_seconds: int, zone: str | None = None) -> list[Recorded]:
         """See Ledger."""
-        return rows.intensities(self._file, since_unix_seconds)
+        return rows.intensities(self._file, since_unix_seconds, zone)
+
+    def intensity_zones(self) -> list[str]:
+        """See Ledger."""
+        return rows.intensity_zones(self._file)
 
     def restate(self, wanted: Restatement) -> Restated:
         """See Ledger."""

@@ -37,7 +37,7 @@ JOIN temp.news n ON n.slot = p.slot
 LEFT JOIN temp.held h ON h.slot = p.slot
 WHERE p.agent = ? AND p.slot BETWEEN ? AND ? AND p.account IN (SELECT value FROM json_each(?))
   AND coalesce(h.factor, p.factor) <> n.factor
-  AND p.factor NOT IN (SELECT key FROM factors WHERE tier = ?) AND EXISTS (
+  AND p.factor NOT IN (SELECT value FROM json_each(?)) AND EXISTS (
     SELECT 1 FROM terms t WHERE t.key = p.terms
     AND CASE WHEN p.account IN (SELECT value FROM json_each(?))
         THEN t.network_zone ELSE t.zone END = ?)
@@ -47,7 +47,7 @@ SELECT p.slot / ?, p.factor, h.factor, sum(p.quantity >> 32), sum(p.quantity & 4
 FROM postings p JOIN temp.held h ON h.slot = p.slot
 WHERE p.agent = ? AND p.slot BETWEEN ? AND ? AND p.account = ? AND p.factor <> h.factor
   AND p.terms IN (SELECT key FROM terms WHERE zone = ?)
-  AND p.factor NOT IN (SELECT key FROM factors WHERE tier = ?)
+  AND p.factor NOT IN (SELECT value FROM json_each(?))
 GROUP BY 1, 2, 3
 """
 
@@ -71,7 +71,8 @@ def restate(
     keys = {slot: factor_key(factor) for slot, factor in wanted.factors.items()}
     if not keys:
         return Restated(0, 0, 0, {})
-    changed = _changed_slots(file, wanted, keys)
+    final = json.dumps([key for key, one in factors.items() if one.tier is FINAL])
+    changed = _changed_slots(file, wanted, keys, final)
     if not changed:
         return Restated(0, 0, 0, {})
     number = file.execute(
@@ -90,24 +91,28 @@ def restate(
     open_slots = [slot for slot in changed if slot >= wanted.first_open_slot]
     changes: Mapping[int, Fraction] = {}
     if open_slots and wanted.signal is Signal.AVERAGE:
-        changes = _adjust(file, wanted.zone, open_slots, factors)
+        changes = _adjust(file, wanted.zone, open_slots, factors, final)
     return Restated(number, len(open_slots), len(changed) - len(open_slots), changes)
 
 
-def _changed_slots(file: SqliteFile, wanted: Restatement, keys: Mapping[int, int]) -> list[int]:
-    """Return the slots in which something is posted that has another factor now."""
+def _changed_slots(
+    file: SqliteFile, wanted: Restatement, keys: Mapping[int, int], final: str
+) -> list[int]:
+    """Return the slots in which something is posted that has another factor now.
+
+    `final`: keys of the factors that stay, as JSON.
+    """
     _fill(file, "news", keys.items())
     first, last = min(keys), max(keys)
     _fill(file, "held", ())
     file.execute(_HELD, wanted.signal.value, wanted.zone, first, last, 1)
-    accounts = json.dumps(REPRICED[wanted.signal])
+    accounts, network = json.dumps(REPRICED[wanted.signal]), json.dumps(NETWORK)
     found: set[int] = set()
     for (agent,) in file.all("SELECT key FROM agents"):
         slots = {
             slot
             for (slot,) in file.all(
-                _CHANGED, agent, first, last, accounts, FINAL.value, json.dumps(NETWORK),
-                wanted.zone,
+                _CHANGED, agent, first, last, accounts, final, network, wanted.zone
             )
         }
         if slots:
@@ -122,7 +127,11 @@ def _changed_slots(file: SqliteFile, wanted: Restatement, keys: Mapping[int, int
 
 
 def _adjust(
-    file: SqliteFile, zone: str, slots: list[int], factors: Mapping[int, Intensity]
+    file: SqliteFile,
+    zone: str,
+    slots: list[int],
+    factors: Mapping[int, Intensity],
+    final: str,
 ) -> dict[int, Fraction]:
     """Make the sums of the days of `slots` again; return by how much each agent's changed."""
     days = sorted({slot // SLOTS_PER_DAY for slot in slots})
@@ -147,7 +156,7 @@ def _adjust(
     )  # fmt: skip
     rows = []
     for (agent,) in file.all("SELECT key FROM agents"):
-        for day, change in _of_agent(file, agent, zone, first, last, factors).items():
+        for day, change in _of_agent(file, (agent, zone, first, last), factors, final).items():
             rows.append([zone, day, agent, str(change)])
             changes[agent] += change
     file.execute(
@@ -160,15 +169,14 @@ def _adjust(
 
 def _of_agent(
     file: SqliteFile,
-    agent: int,
-    zone: str,
-    first: int,
-    last: int,
+    where: tuple[int, str, int, int],
     factors: Mapping[int, Intensity],
+    final: str,
 ) -> dict[int, Fraction]:
+    agent, zone, first, last = where
     found: defaultdict[int, Fraction] = defaultdict(Fraction)
     for day, before, now, *halves in file.all(
-        _ADJUSTED, SLOTS_PER_DAY, agent, first, last, Account.HOST.value, zone, FINAL.value
+        _ADJUSTED, SLOTS_PER_DAY, agent, first, last, Account.HOST.value, zone, final
     ):
         was = factors[before].value if before else Fraction(0)
         found[day] += sql.whole(*halves) * (factors[now].value - was)

@@ -37,17 +37,26 @@ def record_intensities(file: SqliteFile, records: Sequence[Recorded]) -> None:
     )
 
 
-def intensities(file: SqliteFile, since_unix_seconds: int) -> list[Recorded]:
+def intensities(
+    file: SqliteFile, since_unix_seconds: int, zone: str | None = None
+) -> list[Recorded]:
     """Return every version of the slots that end after then; raises LedgerError."""
+    where, zones = ("", []) if zone is None else (" AND zone = ?", [zone])
     found = file.all(
         f"SELECT fetched_unix_seconds, {', '.join(_INTENSITY)} FROM intensities"  # noqa: S608
-        " WHERE valid_until_unix_seconds > ?",
+        f" WHERE valid_until_unix_seconds > ?{where}",
         since_unix_seconds,
+        *zones,
     )
     return [
         Recorded(sql.intensity_of(dict(zip(_INTENSITY, values, strict=True))), fetched)
         for fetched, *values in found
     ]
+
+
+def intensity_zones(file: SqliteFile) -> list[str]:
+    """Return the zones of which intensities are kept, in order; raises LedgerError."""
+    return [zone for (zone,) in file.all("SELECT DISTINCT zone FROM intensities ORDER BY zone")]
 
 
 def posted(
