@@ -284,7 +284,7 @@ class Desk:
             ) -> None:  # fmt: skip
                 done.append(outcome)
                 if outcome is not None:
-                    agent.note(batch, told, outcome, factor)
+                    agent.note(batch, told, outcome, factor, 0)
 
             self.committer.submit(entry, note)
         await self.committer.flush()

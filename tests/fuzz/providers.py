@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 from wattgram_collector.intensities.providers import (
     eia,
@@ -41,7 +42,7 @@ def _run(parse: Parse, data: bytes) -> bool:
         found = list(error.values)
         assert all(isinstance(one, Intensity) for one in found)
         return bool(found)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.valid_until_unix_seconds <= after.valid_from_unix_seconds
     return bool(found)
 
@@ -76,8 +77,6 @@ def eia_answer(data: bytes) -> bool:
 
 def watttime_answer(data: bytes) -> bool:
     def parse(body: bytes) -> list[Intensity]:
-        return watttime_answers.parse(
-            body, "US-CAL-CISO", "CAISO_NORTH", ALWAYS, forecast=False
-        )
+        return watttime_answers.parse(body, "US-CAL-CISO", "CAISO_NORTH", ALWAYS, forecast=False)
 
     return _run(parse, data)
