@@ -103,7 +103,7 @@ class Pricing:
         self._fleet = fleet
         self._unix_seconds = unix_seconds
         self.places = Places()
-        self.counts = ProviderCounts()
+        self.counts = ProviderCounts(enabled(config.providers))
         self.history = History(enabled(config.providers))
         settings = config.intensity
         average = axes_of(settings)
