@@ -22,13 +22,12 @@ from wattgram_collector.intensities.providers import mix, reading
 from wattgram_collector.intensities.providers.eia_areas import FUEL_OF, respondent_of
 from wattgram_collector.intensities.providers.mix import Factors
 from wattgram_collector.intensities.providers.provider import (
-    TIER_OF,
     Client,
     Outcome,
     ProviderError,
     Window,
 )
-from wattgram_collector.intensity import Boundary, Intensity, Status
+from wattgram_collector.intensity import Intensity
 
 NAME: Final = "eia"
 BASE_URL: Final = "https://api.eia.gov"
@@ -153,22 +152,7 @@ def intensities(
         if reading.touches(window, start, start + SECONDS_PER_HOUR)
     ]
     values, holes = mix.priced(slots, wanted, factors, FUEL_OF)
-    found = [
-        Intensity(
-            zone=zone,
-            grams_per_kilowatt_hour=text,
-            tier=TIER_OF[Status.MEASURED],
-            provider=NAME,
-            version=factors.name,
-            valid_from_unix_seconds=start,
-            valid_until_unix_seconds=start + SECONDS_PER_HOUR,
-            scope=factors.scope,
-            boundary=Boundary.PRODUCTION,
-            losses=factors.losses,
-            status=Status.MEASURED,
-        )
-        for start, text in values.items()
-    ]
+    found = mix.measured(values, SECONDS_PER_HOUR, zone, NAME, factors)
     return reading.answered(found, holes, Outcome.PARTIAL, "mixes")
 
 

@@ -25,13 +25,12 @@ from wattgram_collector.intensities.providers.entsoe_areas import (
 )
 from wattgram_collector.intensities.providers.mix import Factors
 from wattgram_collector.intensities.providers.provider import (
-    TIER_OF,
     Client,
     Outcome,
     ProviderError,
     Window,
 )
-from wattgram_collector.intensity import Boundary, Intensity, Status
+from wattgram_collector.intensity import Intensity
 
 NAME: Final = "entsoe"
 BASE_URL: Final = "https://web-api.tp.entsoe.eu"
@@ -234,20 +233,5 @@ def intensities(
     wanted = [start for start in sorted(slots) if reading.touches(window, start, start + step)]
     allowance = KINDS_THAT_MAY_BE_MISSING.get(zone.upper(), 0)
     values, holes = mix.priced(slots, wanted, factors, FUEL_OF, allowance=allowance)
-    found = [
-        Intensity(
-            zone=zone,
-            grams_per_kilowatt_hour=text,
-            tier=TIER_OF[Status.MEASURED],
-            provider=NAME,
-            version=factors.name,
-            valid_from_unix_seconds=start,
-            valid_until_unix_seconds=start + step,
-            scope=factors.scope,
-            boundary=Boundary.PRODUCTION,
-            losses=factors.losses,
-            status=Status.MEASURED,
-        )
-        for start, text in values.items()
-    ]
+    found = mix.measured(values, step, zone, NAME, factors)
     return reading.answered(found, holes, Outcome.PARTIAL, "mixes")

@@ -17,7 +17,8 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from wattgram.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from wattgram_collector.intensity import Losses, Scope
+from wattgram_collector.intensities.providers.provider import TIER_OF
+from wattgram_collector.intensity import Boundary, Intensity, Losses, Scope, Status
 
 DECIMALS: Final = 3
 """Of the text of an intensity, in g/kWh; rounded half to even from the exact quotient."""
@@ -64,6 +65,28 @@ class Factors(NamedTuple):
             return table.get(fuel)
         names = (fuel, _BROADER.get(fuel, fuel), UNKNOWN)
         return next((table[name] for name in names if name in table), None)
+
+
+def measured(
+    values: Mapping[int, str], step_seconds: int, zone: str, provider: str, factors: Factors
+) -> list[Intensity]:
+    """Return the intensities of slots whose production was measured, by when they begin."""
+    return [
+        Intensity(
+            zone=zone,
+            grams_per_kilowatt_hour=text,
+            tier=TIER_OF[Status.MEASURED],
+            provider=provider,
+            version=factors.name,
+            valid_from_unix_seconds=start,
+            valid_until_unix_seconds=start + step_seconds,
+            scope=factors.scope,
+            boundary=Boundary.PRODUCTION,
+            losses=factors.losses,
+            status=Status.MEASURED,
+        )
+        for start, text in values.items()
+    ]
 
 
 def intensity(
