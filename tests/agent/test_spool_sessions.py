@@ -14,6 +14,7 @@ import wattgram_agent.spool.segments
 from fakes import spooled
 from spool_lives import FailingMedium, Ledger, Life
 from spooling import (
+    EPOCH,
     PACKAGE,
     SECOND,
     HastyMedium,
@@ -269,17 +270,96 @@ def test_a_session_that_goes_on_with_nothing_remembers_the_registers(directory: 
     assert ledger.seconds == dict.fromkeys(range(9), 1)
 
 
-def test_a_session_that_goes_on_after_stale_registers_does_not_remember_them(
+def test_a_session_that_goes_on_with_nothing_after_stale_registers_is_not_yet_kept(
     directory: Path,
 ) -> None:
-    """Not even when nothing waits that would go on from them."""
+    """Found without a batch it would know no registers; in the one before it is known again."""
     fill(open_spool(directory), 4)
     spool = open_spool(directory)
+    name = spool.session
     assert spool.continue_after(7)
     assert sequences(spool) == []
     again = open_spool(directory)
+    assert (again.session, sequences(again)) == (name, [1, 2, 3, 4])
+    assert again.continue_after(7)
+    assert (again.session != name, again.checkpoint_is_stale) == (True, True)
 
-    assert (sequences(again), again.checkpoint()) == ([], None)
+
+def test_a_session_that_began_in_memory_is_kept_behind_its_first_batch(directory: Path) -> None:
+    fails: set[str] = set()
+    spool = open_spool(directory, medium=FailingMedium(lambda call: call in fails))
+    fill(spool, 4)
+    spool.close()
+    spool = open_spool(directory, medium=FailingMedium(lambda call: call in fails))
+    before = spool.session
+    assert spool.continue_after(7)
+    fails |= {"replace"}
+    with pytest.raises(OSError, match=r"."):
+        append(spool)
+    assert open_spool(directory).session == before
+    assert len(segments(directory)) == 1
+    fails.clear()
+    append(spool)
+    again = open_spool(directory)
+
+    assert (again.session, sequences(again)) == (spool.session, [5, 6])
+    assert again.checkpoint() == spool.checkpoint()
+
+
+def test_no_session_begins_in_memory_beside_what_is_left_of_its_batches(directory: Path) -> None:
+    """A write that was neither forced nor cut is found at the next start, and gone on from."""
+    fails: set[str] = set()
+    medium = FailingMedium(lambda call: call in fails)
+    fill(open_spool(directory), 3)
+    spool = open_spool(directory, medium=medium, sync="always")
+    name = spool.session
+    fails |= {"force", "cut", "remove"}
+    with pytest.raises(OSError, match=r"."):
+        append(spool)
+    fails |= {"create"}
+    with pytest.raises(OSError, match=r"."):
+        spool.continue_after(4, [EPOCH])
+    assert spool.session == name
+    fails.clear()
+    assert spool.continue_after(4, [EPOCH])
+    again = open_spool(directory)
+
+    assert (again.session, sequences(again)) == (spool.session, [4])
+
+
+def test_registers_that_are_older_than_what_was_delivered_from_memory_are_not_taken_along(
+    directory: Path,
+) -> None:
+    """What the agent does not know after a restart, it tells."""
+    fails: set[str] = set()
+    ledger, life = Ledger(), Life(directory, 0, medium=FailingMedium(lambda call: call in fails))
+    ledger.greet(life.spool)
+    life.measure(2)
+    life.measure(2)
+    ledger.take(life.spool, 1)
+    life.spool.close()
+    life = Life(directory, life.now, medium=FailingMedium(lambda call: call in fails))
+    ledger.greet(life.spool)
+    fails |= {"create"}
+    assert not life.measure(2)
+    fails.clear()
+    kept, sent = life.spool.after(0)
+    of, message = life.spool.table(sent.table_number), life.spool.read(sent)
+    assert of is not None
+    assert message is not None
+    ledger.book(life.spool.session, decoded(message, of))
+    life.spool.forget(sent.sequence, keep={kept.sequence})
+    life.spool.begin_session()
+    life.kill()
+    life = Life(directory, life.now + 3)
+    ledger.greet(life.spool)
+    life.measure(1)
+    ledger.take(life.spool)
+
+    assert ledger.seconds == dict.fromkeys([0, 1, 2, 3, 4, 5, 9], 1)
+    assert [(gap.reason, gap.detail) for gap in ledger.gaps] == [
+        ("checkpoint_stale", "length of 1 not known")
+    ]
 
 
 def test_what_was_set_aside_before_a_new_session_takes_no_number_in_it(

@@ -10,7 +10,7 @@ from wattgram.readings import Batch, SeriesTable
 from wattgram.wire import encode_batch
 from wattgram_agent.spool import sessions
 from wattgram_agent.spool.entries import Entry
-from wattgram_agent.spool.moving import move
+from wattgram_agent.spool.moving import Heir, move, with_good_registers
 from wattgram_agent.spool.recovered import Recovered
 from wattgram_agent.spool.shelf import Shelf
 from wattgram_agent.spool.store import Store
@@ -70,28 +70,49 @@ class Agreement:
     def begin_session(self) -> None:
         """See `Spool.begin_session`."""
         session = sessions.new_session()
-        on_disk = [entry for entry in self._store.waiting if entry.message is None]
-        newest = self._shelf.newest
-        is_before = newest is not None and newest[0].sequence < self._first_own_sequence
-        try:
-            move(
-                self._shelf,
-                on_disk,
-                session,
-                self._cuts,
-                self._store.waiting.tables,
-                self._store.losses,
-                is_stale=self.stale is not None and is_before,
-            )
-        except OSError:
-            if on_disk:
-                raise
-            self._shelf.session = session
+        waiting = list(self._store.waiting)
+        heir = self._heir()
+        if waiting or heir:
+            try:
+                self._move(waiting, session, heir)
+            except OSError:
+                # What the next start finds of these would be counted from, and delivered again.
+                if self._shelf.has_remains or any(entry.message is None for entry in waiting):
+                    raise
+                self._shelf.go_on_as(session)
+        else:
+            self._shelf.go_on_as(session)
         self.kept = set()
         # Nothing was ever sent under this name.
         self._is_first = True
         self._first_own_sequence = self._store.first_sequence
         LOG.warning("session_new batches=%d", len(self._store.waiting))
+
+    def _move(self, waiting: Sequence[Entry], session: str, heir: Heir | None) -> None:
+        move(
+            self._shelf,
+            waiting,
+            session,
+            self._cuts,
+            self._store.waiting.tables,
+            self._store.losses,
+            heir,
+            with_good_registers(
+                waiting, self._store.next_sequence - 1, is_stale=self._is_disk_stale()
+            ),
+        )
+
+    def _is_disk_stale(self) -> bool:
+        """Return whether all registers on disk are older than what was delivered."""
+        newest = self._shelf.newest
+        is_before = newest is not None and newest[0].sequence < self._first_own_sequence
+        return self.stale is not None and is_before
+
+    def _heir(self) -> Heir | None:
+        """Return the newest batch on disk where nothing came after it, and was delivered."""
+        newest = self._shelf.newest
+        is_last = newest is not None and newest[0].sequence + 1 == self._store.next_sequence
+        return newest if is_last and not self._is_disk_stale() else None
 
     def _settle(self, applied_sequence: int, boot_id: str) -> None:
         """Tell what rotted and never arrived; what arrived before it rotted is not lost."""

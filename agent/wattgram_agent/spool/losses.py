@@ -18,7 +18,8 @@ FULL: Final = "spool_full"
 CORRUPT: Final = "spool_corrupt"
 DEAD: Final = "dead_letter"
 PURGED: Final = "spool_purged"
-_REASONS: Final = frozenset({FULL, CORRUPT, DEAD, PURGED})
+STALE: Final = "checkpoint_stale"
+_REASONS: Final = frozenset({FULL, CORRUPT, DEAD, PURGED, STALE})
 _COUNT_MAX: Final = (1 << 32) - 1
 
 

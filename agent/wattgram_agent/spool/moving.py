@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Final
 
 from wattgram.readings import SeriesTable
@@ -13,6 +12,9 @@ from wattgram_agent.spool import checkpoints
 from wattgram_agent.spool.entries import Entry, decode_batch, in_portions
 from wattgram_agent.spool.losses import Losses
 from wattgram_agent.spool.shelf import Shelf
+
+Heir = tuple[Entry, SeriesTable]
+"""The batch whose registers are those to go on from, and its table."""
 
 _NOTHING: Final = b""
 
@@ -24,23 +26,21 @@ def move(
     messages: Mapping[int, bytes],
     tables: Mapping[int, SeriesTable],
     losses: Losses,
-    *,
-    is_stale: bool,
+    heir: Heir | None,
+    keep: Collection[int],
 ) -> None:
-    """Go on in another session with these entries, all of which are on disk.
+    """Go on in another session with these entries; what is in memory is on disk then.
 
-    `messages` are put in place of some of them. `is_stale` says that the newest registers on disk
-    are older than what was delivered: they are left behind. The small file is written last, and
-    is the word. Raises OSError: then nothing has changed.
+    `messages` are put in place of some of them. `heir` goes along if it is none of them. `keep`
+    are the numbers whose registers go along. The small file is written last, and is the word.
+    Raises OSError: then nothing has changed.
     """
     last = entries[-1].sequence if entries else 0
-    heir = shelf.newest if shelf.newest and not is_stale else None
     is_marked = heir is not None and heir[0].sequence != last
     gone, losses.gone = losses.gone, {heir[0].sequence} if heir and is_marked else set()
     take_back = shelf.begin_copies(session)
     copies: list[tuple[Entry, Entry]] = []
     try:
-        keep = _with_good_registers(entries, heir[0].sequence if heir else 0)
         copied = _copied(shelf, entries, messages, keep, copies)
         for some in in_portions(copied):
             shelf.put(some, tables, losses, with_state=False)
@@ -49,49 +49,53 @@ def move(
         shelf.put_state(losses)
         shelf.put_session()
     except OSError:
-        # The file may be in place all the same, and only not known to outlive a power cut.
-        if shelf.kept_session() != session:
-            losses.gone = gone
-            for _, copy in copies:
-                shelf.release(copy)
-            take_back()
-            raise
+        losses.gone = gone
+        for _, copy in copies:
+            shelf.release(copy)
+        take_back()
+        raise
     for entry, copy in copies:
         shelf.release(entry)
         entry.segment, entry.offset, entry.length = copy.segment, copy.offset, copy.length
+        entry.message, entry.checkpoint = None, _NOTHING
 
 
-def _with_good_registers(entries: Sequence[Entry], newest: int) -> set[int]:
+def with_good_registers(entries: Sequence[Entry], newest: int, *, is_stale: bool) -> set[int]:
     """Return whose registers may be gone on from, were it the last that can be read.
 
-    What came after the others is delivered: from theirs it would be counted again. `newest` is
-    the number whose registers are good, 0: none are.
+    Something that came after the others is delivered: from theirs it would be counted again.
+    `newest` is the last number that was given to a batch. `is_stale` says that all registers on
+    disk are older than what was delivered.
     """
-    if not newest:
-        return set()
-    numbers = [entry.sequence for entry in entries]
-    good = {number for number, after in pairwise(numbers) if after == number + 1}
-    return good | {newest}
+    good: set[int] = set()
+    for entry in reversed(entries):
+        if entry.sequence != newest - len(good) or (is_stale and entry.message is None):
+            break
+        good.add(entry.sequence)
+    return good
 
 
 def _copied(
     shelf: Shelf,
     entries: Sequence[Entry],
     messages: Mapping[int, bytes],
-    keep: set[int],
+    keep: Collection[int],
     copies: list[tuple[Entry, Entry]],
 ) -> Iterator[Entry]:
     """Yield copies in memory, noted beside what they are of; what rotted is passed over."""
     for entry in entries:
-        if record := shelf.record(entry):
+        if entry.message is not None:
+            copy = replace(entry)
+        elif record := shelf.record(entry):
             registers = checkpoints.split(record.checkpoint).registers
-            copy = replace(
-                entry,
-                message=messages.get(entry.sequence, record.message),
-                checkpoint=registers if entry.sequence in keep else _NOTHING,
-            )
-            copies.append((entry, copy))
-            yield copy
+            message = messages.get(entry.sequence, record.message)
+            copy = replace(entry, message=message, checkpoint=registers)
+        else:
+            continue
+        if entry.sequence not in keep:
+            copy.checkpoint = _NOTHING
+        copies.append((entry, copy))
+        yield copy
 
 
 def _mark(shelf: Shelf, newest: Entry, table: SeriesTable, losses: Losses) -> None:

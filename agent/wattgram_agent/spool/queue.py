@@ -69,6 +69,7 @@ class Spool:
         )
         if is_lost or is_new:
             found.give_up()
+        found.owe_what_no_register_remembers(boot_id)
         newest = (found.newest, found.tables[found.newest.table_number]) if found.newest else None
         self._shelf = Shelf(segments, session, newest)
         self._store = Store(self._shelf, found, max_bytes)
@@ -77,6 +78,8 @@ class Spool:
         self.last_table_number = found.last_table_number
         self.corrupt_records = found.corrupt_records
         if not kept.is_certain or kept.name != session:
+            if kept.is_certain:
+                self._shelf.go_on_as(session)
             with contextlib.suppress(OSError):  # the segments say it too
                 if found.losses.owed:
                     self._store.require_state()  # of another session none would be read
@@ -222,7 +225,8 @@ class Spool:
         """Go on under a new name with all that waits: nothing of it is in the ledger.
 
         Raises OSError when that cannot be kept: after a restart it would be delivered again under
-        the old name. What is in memory only is not there then, and needs no keeping.
+        the old name. What is in memory only, with nothing of it left on disk, is not there then,
+        and needs no keeping.
         """
         with self._lock:
             self._agreement.begin_session()

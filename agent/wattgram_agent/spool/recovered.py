@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from wattgram.readings import SeriesTable
 from wattgram_agent.spool.checkpoints import Checkpoint
 from wattgram_agent.spool.entries import Entry
-from wattgram_agent.spool.losses import CORRUPT, Loss, Losses
+from wattgram_agent.spool.losses import CORRUPT, STALE, Loss, Losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,13 @@ class Recovered:
         losses.settled = min(losses.settled, first - 1)
         losses.floor = min(losses.floor, first)
         losses.owe_again([number for number in losses.told if number >= first])
+
+    def owe_what_no_register_remembers(self, boot_id: str) -> None:
+        """Take the time since the newest batch for lost where it has no registers, in its boot."""
+        if self.newest is None or self.checkpoint is not None:
+            return
+        if self.tables[self.newest.table_number].boot_id == boot_id:
+            self.losses.owed.setdefault(STALE, Loss(STALE, 1, unknown=1))
 
     def give_up(self) -> None:
         """Take all that waits for lost: nobody knows under which session it was numbered.

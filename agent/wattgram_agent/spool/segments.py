@@ -77,6 +77,8 @@ class Segments:
         self.directory = directory
         self.newest = 0
         self.total_bytes = 0
+        self.has_remains = False
+        """Whether a write that failed may be read back: what of it is there could not be cut."""
         self._sync = sync
         self._medium = medium or Medium()
         self._clock = clock
@@ -140,9 +142,13 @@ class Segments:
             if self._is_force_due():
                 self._force()
         except OSError:
+            is_cut = False
             with contextlib.suppress(OSError):
                 self._medium.cut(self._descriptor, offset)
+                is_cut = True
             self.close()
+            if not is_cut and os.path.lexists(self.path(self.newest)):
+                self.has_remains = True
             raise
         self._sizes[self.newest] = offset + len(data)
         self.total_bytes += len(data)

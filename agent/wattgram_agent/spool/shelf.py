@@ -46,6 +46,12 @@ class Shelf:
         self._newest_table: tuple[SeriesTable, bytes] | None = None
         self._state_bytes = 0
         self._is_head_due = True
+        self._is_session_due = False
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether batches that no disk took may be found in this session at the next start."""
+        return self._segments.has_remains
 
     def keep(self, entries: Iterable[Entry]) -> None:
         """Take over what an earlier run left."""
@@ -70,6 +76,8 @@ class Shelf:
             data += record
         offset = self._segments.write(bytes(data))
         self._is_head_due = False
+        if self._is_session_due:
+            self._put_session_or_take_back()
         for entry, (at, length) in zip(entries, places, strict=True):
             entry.segment, entry.offset, entry.length = self._segments.newest, offset + at, length
             entry.message, entry.checkpoint = None, b""
@@ -87,24 +95,34 @@ class Shelf:
 
     def begin_copies(self, session: str) -> Callable[[], None]:
         """Go on in another session, in a file of its own; return what takes that back."""
-        before = self.session, self.newest
+        before = self.session, self.newest, self._is_session_due
         self._segments.close()
         first = self._segments.newest + 1
-        self.session = session
+        self.session, self._is_session_due = session, False
 
         def take_back() -> None:
             self._segments.remove_from(first)
-            self.session, self.newest = before
+            self.session, self.newest, self._is_session_due = before
 
         return take_back
 
-    def put_session(self) -> None:
-        """Write the session where the next start looks for it; raises OSError."""
-        self._segments.replace(sessions.FILE_NAME, sessions.as_text(self.session))
+    def go_on_as(self, session: str) -> None:
+        """Go on in another session, which the next start finds once a batch of it is on disk.
 
-    def kept_session(self) -> str:
-        """Return the session that the next start will find."""
-        return sessions.read_session(self._segments.directory).name
+        Without one it would know neither a number nor registers to go on from.
+        """
+        self._segments.close()
+        self.session, self._is_session_due = session, True
+
+    def put_session(self) -> None:
+        """Write the session where the next start looks for it; raises OSError: it is not there."""
+        try:
+            self._write_session()
+        except OSError:
+            # It may be in place all the same, and only not known to outlive a power cut.
+            if sessions.read_session(self._segments.directory).name != self.session:
+                raise
+        self._is_session_due = self._segments.has_remains = False
 
     def record(self, entry: Entry) -> Record | None:
         """Return what is on disk; None when it is there no more.
@@ -154,6 +172,17 @@ class Shelf:
     def _newest_segment(self) -> int:
         return self.newest[0].segment if self.newest else 0
 
+    def _put_session_or_take_back(self) -> None:
+        """Write the session behind its first batch; raises OSError: neither is there."""
+        try:
+            self.put_session()
+        except OSError:
+            self._segments.remove_from(self._segments.newest)
+            raise
+
+    def _write_session(self) -> None:
+        self._segments.replace(sessions.FILE_NAME, sessions.as_text(self.session))
+
     def _as_record(self, entry: Entry, floor: int) -> Record:
         return Record(
             BATCH,
@@ -173,7 +202,7 @@ class Shelf:
         self._copies = {}
         if not os.path.exists(self._segments.directory / sessions.FILE_NAME):
             with contextlib.suppress(OSError):  # the state says it too
-                self.put_session()
+                self._write_session()
 
     def _state(self, losses: Losses) -> bytes:
         state = frame(Record(STATE, 0, 0, 0, 0, losses.encode(self.session)))
