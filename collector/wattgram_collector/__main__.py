@@ -90,12 +90,15 @@ def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
 
 def _check_config(config: CollectorConfig, options: argparse.Namespace) -> int:
     from wattgram_collector.intensities.providers.wiring import problems
+    from wattgram_collector.pricing import unknown_zones
 
     found = problems(config.providers)
     for problem in found:
         print(f"wattgram-collector: {options.config}: {problem}", file=sys.stderr)
     if found:
         return EXIT_BAD_CONFIG
+    for unknown in unknown_zones(config):
+        print(f"wattgram-collector: warning: {unknown}", file=sys.stderr)
     print(f"{options.config or 'the defaults'}: good")
     return 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -84,6 +84,41 @@ def require_known(config: CollectorConfig) -> None:
         raise ValueError(f"intensity.override_grams_per_kilowatt_hour: {error}") from error
     Sites(config, places)
     market_of(config, places, table)
+
+
+def unknown_zones(config: CollectorConfig) -> Iterator[str]:
+    """Yield a line for each zone of a configuration for which nobody has an intensity.
+
+    It may be a name of the operator's own that is stated later: no reason not to start.
+    """
+    places = Places()
+    stated = {
+        *config.intensity.override_grams_per_kilowatt_hour,
+        *(zone for section in config.providers.values() for zone in section.zones),
+        *(zone for section in config.providers.values() for zone in section.regions),
+    }
+    known = {places.zone(zone).upper() for zone in stated}
+    for key, zone in _zones_named(config):
+        here = places.zone(zone)
+        if here.upper() not in known and not places.parents(here):
+            yield f"{key}: {zone!r} is no grid zone that is known: docs/data.md has their names"
+
+
+def _zones_named(config: CollectorConfig) -> Iterator[tuple[str, str]]:
+    """Yield each zone that a configuration names for energy, and where."""
+    named = [("grid_zone", config.grid_zone)]
+    named += [
+        (f"grid_zone_of_host.{host}", zone) for host, zone in config.grid_zone_of_host.items()
+    ]
+    named += [(f"sites.{name}.grid_zone", one.grid_zone) for name, one in config.sites.items()]
+    named += [
+        (f"networks.{name}.grid_zone", one.grid_zone) for name, one in config.networks.items()
+    ]
+    named += [(f"redfish.{name}.grid_zone", one.grid_zone) for name, one in config.redfish.items()]
+    named += [
+        (f"market.{name}.zones", zone) for name, one in config.market.items() for zone in one.zones
+    ]
+    yield from ((key, zone) for key, zone in named if zone)
 
 
 class Pricing:

@@ -41,6 +41,54 @@ def test_a_good_file_is_good(file: Path, capsys: Output) -> None:
     assert capsys.readouterr().out == f"{file}: good\n"
 
 
+MARKET = """
+[market.wind]
+grams_per_kilowatt_hour = 0
+scope = "lifecycle"
+source = "a"
+"""
+UNKNOWN = "is no grid zone that is known"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('grid_zone = "Germany"', "grid_zone: 'Germany'"),
+        ('grid_zone = "aws:mars-1"', "grid_zone: 'aws:mars-1'"),
+        ('grid_zone_of_host = { web = "QQ" }', "grid_zone_of_host.web: 'QQ'"),
+        ('[sites.hall]\ngrid_zone = "QQ-1"', "sites.hall.grid_zone: 'QQ-1'"),
+        ('[networks.own]\ngrid_zone = "Mars"', "networks.own.grid_zone: 'Mars'"),
+        (MARKET + 'zones = ["DE", "Germany"]', "market.wind.zones: 'Germany'"),
+    ],
+)
+def test_a_zone_that_nobody_knows_is_good_with_a_warning(
+    file: Path, capsys: Output, text: str, key: str
+) -> None:
+    file.write_text(text)
+    assert main(["check-config", "--config", str(file)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{file}: good\n"
+    (warning,) = said.err.splitlines()
+    assert f"warning: {key} {UNKNOWN}" in warning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'grid_zone = "deu"',
+        'grid_zone = "DE-BY"',
+        'grid_zone = "aws:eu-west-1"',
+        'grid_zone = "our-island"\n[intensity.override_grams_per_kilowatt_hour]\nOur-Island = 0',
+    ],
+)
+def test_a_zone_of_a_table_or_of_the_operator_is_good(
+    file: Path, capsys: Output, text: str
+) -> None:
+    file.write_text(text)
+    assert main(["check-config", "--config", str(file)]) == 0
+    assert not capsys.readouterr().err
+
+
 def test_the_defaults_are_good(capsys: Output) -> None:
     assert main(["check-config"]) == 0
     assert capsys.readouterr().out == "the defaults: good\n"

@@ -346,6 +346,37 @@ async def test_what_cannot_be_answered_says_so(
     assert complaint in asking.run("explain", *words, code=code)
 
 
+@pytest.mark.parametrize(
+    ("changes", "losses", "upstream"),
+    [
+        ({"losses": Losses.BUSBAR}, "(somebody)", "(somebody else)"),
+        ({"losses": Losses.DELIVERED}, "inside the factor, none are added", "(somebody else)"),
+        ({"losses": Losses.UNSPECIFIED}, "does not say whether they are inside, none are added",
+         "(somebody else)"),
+        ({"scope": Scope.LIFECYCLE}, "(somebody)", "inside the factor, none are added"),
+    ],
+)  # fmt: skip
+async def test_what_a_factor_has_inside_is_said_beside_the_term_that_it_leaves_out(
+    make: Make, asking: Asking, changes: dict[str, Any], losses: str, upstream: str
+) -> None:
+    agreed = terms(
+        "FR", loss_share="0.04", loss_source="somebody",
+        upstream_grams_per_kilowatt_hour="45.9", upstream_source="somebody else",
+    )  # fmt: skip
+    values = {"scope": Scope.DIRECT, "losses": Losses.BUSBAR, **changes}
+    desk = make(agreed, intensity("FR", "100", **values))
+    desk.deliver(START, 300)
+    said = asking.run("explain", "--host", "alpha", "--from", FIRST[0], "--to", FIRST[1])
+    lines = [line.strip() for line in said.splitlines()]
+
+    (of_losses,) = (line for line in lines if line.startswith("losses "))
+    (of_upstream,) = (line for line in lines if line.startswith("upstream 45.9"))
+    assert of_losses.endswith(losses)
+    assert of_upstream.endswith(upstream)
+    assert ("none are added" in of_losses) != any("transmission_losses:" in one for one in lines)
+    assert ("none are added" in of_upstream) != any("upstream:" in one for one in lines)
+
+
 async def test_a_time_without_anything_is_no_error(make: Make, asking: Asking) -> None:
     make(terms("FR"), DIRECT, intensity("FR", "1", losses=Losses.DELIVERED))
     said = asking.explained("alpha", "-2h", "now")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,12 @@ def maps(**said: Any) -> bytes:
 
 
 async def outcomes(
-    name: str, zone: str, handler: Handler, tmp_path: Path, store: Store | None = None
+    name: str,
+    zone: str,
+    handler: Handler,
+    tmp_path: Path,
+    store: Store | None = None,
+    steady_seconds: Callable[[], float] = lambda: NOW,
 ) -> set[str]:
     """Ask once, over a real connection; return what was counted."""
     key = tmp_path / "key"
@@ -61,7 +67,7 @@ async def outcomes(
 
     around = Surroundings(
         zones=lambda: [zone], kept=store.kept, sink=store.take, counts=counts,
-        unix_seconds=lambda: NOW, steady_seconds=lambda: NOW, dice=lambda: 0.0, sleep=sleep,
+        unix_seconds=lambda: NOW, steady_seconds=steady_seconds, dice=lambda: 0.0, sleep=sleep,
     )  # fmt: skip
     async with serving(handler) as server:
         sections = {name: ProviderSettings(enabled=True, url=server.url, token_file=key)}
@@ -127,6 +133,20 @@ async def test_what_was_asked_over_the_road_is_in_the_sink(tmp_path: Path) -> No
 
     assert [one.grams_per_kilowatt_hour for one in taken] == ["160", "150"]
     assert {(one.status, one.scope) for one in taken} == {(Status.MEASURED, Scope.DIRECT)}
+
+
+async def test_it_is_asked_by_a_clock_that_goes_on_between_two_looks(tmp_path: Path) -> None:
+    looked: list[float] = []
+
+    def steady_seconds() -> float:
+        looked.append(NOW + len(looked) / 1_000_000)
+        assert len(looked) < 10_000, "it only looks at the clock"
+        return looked[-1]
+
+    found = await outcomes(
+        "neso", "GB", says(body=neso(150)), tmp_path, steady_seconds=steady_seconds
+    )
+    assert found == {"ok"}
 
 
 async def test_nothing_is_begun_when_nobody_is_enabled() -> None:

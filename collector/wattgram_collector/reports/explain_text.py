@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Final
 
 from wattgram.units import MICROJOULES_PER_JOULE
 from wattgram_collector.accounting.emissions import NETWORK_ACCOUNTS, Account, Part
 from wattgram_collector.accounting.slots import slot_start_unix_seconds
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.accounting.uncertainty import Uncertainty
-from wattgram_collector.intensity import Intensity
+from wattgram_collector.intensity import Intensity, Losses, Scope
 from wattgram_collector.reports.arithmetic import formula
 from wattgram_collector.reports.explain import Bucket, Explanation, Line, why_unpriced
 from wattgram_collector.reports.explain_json import (
@@ -22,6 +23,11 @@ from wattgram_collector.reports.explain_json import (
 from wattgram_collector.reports.figures import EMISSIONS, Figure
 from wattgram_collector.reports.numbers import exact, rounded
 from wattgram_collector.reports.times import text_of
+
+_LOSSES_LEFT_OUT: Final = {
+    Losses.DELIVERED: ": inside the factor, none are added",
+    Losses.UNSPECIFIED: ": the factor does not say whether they are inside, none are added",
+}
 
 
 def lines_of(explanation: Explanation, uncertainty: Uncertainty) -> Iterator[str]:
@@ -87,7 +93,7 @@ def _line(line: Line) -> Iterator[str]:
     if key.noted is not None:
         yield f"  its period is frozen; a prior period's adjustment: {factor_text(key.noted)}"
     if key.account not in NETWORK_ACCOUNTS:
-        yield from (f"  {text}" for text in terms_text(key.terms, key.account))
+        yield from (f"  {text}" for text in terms_text(key.terms, key.account, key.factor))
     before = {(one.part, one.segment): one.grams for one in line.at_ingest()}
     for share in line.now():
         label = f"{share.part.value} {share.segment}".strip()
@@ -115,8 +121,8 @@ def factor_text(factor: Intensity) -> str:
     )
 
 
-def terms_text(terms: Terms, account: Account) -> Iterator[str]:
-    """Yield what is known of the site, and where from."""
+def terms_text(terms: Terms, account: Account, factor: Intensity | None) -> Iterator[str]:
+    """Yield what is known of the site, where from, and why the factor leaves some of it out."""
     pue = f"PUE {terms.pue} ({terms.pue_source})"
     if not terms.pue_source:
         pue = "PUE unknown: nothing is added for the facility"
@@ -124,10 +130,13 @@ def terms_text(terms: Terms, account: Account) -> Iterator[str]:
     if account is not Account.HOST:
         return
     if terms.loss_share:
-        yield f"losses {terms.loss_share} ({terms.loss_source or 'no source said'})"
+        losses = f"losses {terms.loss_share} ({terms.loss_source or 'no source said'})"
+        yield losses + _LOSSES_LEFT_OUT.get(factor.losses if factor else Losses.BUSBAR, "")
     if terms.upstream_grams_per_kilowatt_hour:
         source = terms.upstream_source or "no source said"
-        yield f"upstream {terms.upstream_grams_per_kilowatt_hour} g/kWh ({source})"
+        is_inside = factor is not None and factor.scope is Scope.LIFECYCLE
+        inside = ": inside the factor, none are added" if is_inside else ""
+        yield f"upstream {terms.upstream_grams_per_kilowatt_hour} g/kWh ({source}){inside}"
 
 
 def _age(line: Line) -> str:

@@ -60,10 +60,11 @@ class Feed:
         """Ask for the zone that is due first, if one is; return how long to wait then, seconds."""
         self._look()
         now = self._around.steady_seconds()
-        zone = min(self._turns, key=self._due, default=None)
-        if zone is None:
+        dues = {zone: self._due(zone, now) for zone in self._turns}
+        if not dues:
             return LOOK_SECONDS
-        wait = self._due(zone) - now
+        zone = min(dues, key=dues.__getitem__)
+        wait = dues[zone] - now
         if wait <= 0:
             await self._take_turn(zone)
             return 0.0
@@ -101,9 +102,8 @@ class Feed:
             dice=self._around.dice(),
         )
 
-    def _due(self, zone: str) -> float:
+    def _due(self, zone: str, now: float) -> float:
         budget = self._budget(zone)
-        now = self._around.steady_seconds()
         return max(
             self._turns[zone].next_due, self._circuit.open_until, now + budget.wait_seconds(now)
         )
