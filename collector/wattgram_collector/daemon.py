@@ -130,7 +130,7 @@ async def serving(
             watching(config, own, intake, stop),
             access.watching(stop),
             certificates.watching(reload, stop),
-            service.watching_memory(stop),
+            service.letting_in(stop),
         ):
             yield grpc_port, http_port
     finally:

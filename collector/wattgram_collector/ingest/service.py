@@ -81,11 +81,12 @@ class IngestService:
                     await self._left.wait()
 
     @contextlib.asynccontextmanager
-    async def watching_memory(
+    async def letting_in(
         self, ended: Callable[[asyncio.Future[None]], None]
     ) -> AsyncIterator[None]:
-        """End streams while memory is short; `ended` is called when that dies of a bug.
+        """Let agents in until the end of this: who comes later is told so, before all else ends.
 
+        Meanwhile streams end while memory is short; `ended` is called when that dies of a bug.
         A message that is never ended, or an acknowledgement that is never taken, is held by gRPC,
         where nothing counts it. So those go first that said nothing whole for the longest time;
         whoever is honest comes again.
@@ -95,6 +96,7 @@ class IngestService:
         try:
             yield
         finally:
+            self._intake.gate.is_draining = True
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -25,7 +25,7 @@ from wattgram_collector.intensity import Intensity, Status
 
 FETCH_SECONDS: Final = 120.0
 PAUSE_SECONDS: Final = 60.0
-LOOK_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 10.0
 """How often it is looked which zones are in use."""
 
 
