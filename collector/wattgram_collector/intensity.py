@@ -10,11 +10,13 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from wattgram.readings import require_label
 
 INTENSITY_GRAMS_PER_KILOWATT_HOUR_MAX: Final = 2_000
+_VALUES_REMEMBERED: Final = 4_096
 
 
 class Tier(StrEnum):
@@ -129,7 +131,13 @@ class Intensity:
     @property
     def value(self) -> Fraction:
         """Grams of CO2e per kilowatt-hour."""
-        return Fraction(self.grams_per_kilowatt_hour)
+        return _exactly(self.grams_per_kilowatt_hour)
+
+
+@lru_cache(maxsize=_VALUES_REMEMBERED)
+def _exactly(text: str) -> Fraction:
+    """Return the number of a text: every posting asks for it, of few texts."""
+    return Fraction(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -18,12 +19,12 @@ class Bought(NamedTuple):
     share: Fraction
 
 
-class MarketBook:
+class MarketBook(ABC):
     """A book that may have several factors for one load: what contracts cover, and the rest."""
 
+    @abstractmethod
     def bought(self, terms: Terms, unix_seconds: int) -> Sequence[Bought]:
         """Return what was bought for a load at that time."""
-        raise NotImplementedError
 
 
 def shared_out(quantity: int, shares_of_it: Sequence[Fraction]) -> list[int]:
