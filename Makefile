@@ -9,7 +9,9 @@ CONSTRAINTS := .ci/constraints.txt
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
   --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy
 GRID_ZONE ?= WORLD
-DEBIAN_PACKAGES := prometheus
+# Debian's own programs that the tests start: a command, and its package where that is not the name.
+DEBIAN_PACKAGES := prometheus prometheus-alertmanager victoria-metrics chromium lintian buildah \
+  debootstrap systemd-analyze:systemd npm
 FUZZ_SECONDS ?= 600
 
 .PHONY: run test test-fast check audit chaos fuzz bench bench-peers protos protos-check docs golden pane clean
@@ -85,7 +87,7 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -c $(CONSTRAINTS) 'pip>=25.1'
-	$(PIP) install -c $(CONSTRAINTS) -e '.[agent,collector,pyrapl]' --group test
+	$(PIP) install -c $(CONSTRAINTS) -e '.[agent,collector,push,pyrapl]' --group test --group docs
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test
@@ -102,7 +104,8 @@ $(VENV)/.fuzz: $(VENV)/.test
 # not be installed, those tests say so and skip.
 .PHONY: debian
 debian:
-	@missing=$$(for name in $(DEBIAN_PACKAGES); do command -v $$name >/dev/null || echo $$name; done); \
+	@missing=$$(for name in $(DEBIAN_PACKAGES); do \
+	  command -v $${name%%:*} >/dev/null || echo $${name##*:}; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing $$missing"; \
 	  { apt-get update -qq && \

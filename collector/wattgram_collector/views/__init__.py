@@ -1,0 +1,1 @@
+"""What a person looks at, as values: the page, the API and the exports show the same ones."""
