@@ -35,7 +35,7 @@ from wattgram_collector.accounting.emissions import (
 )
 from wattgram_collector.accounting.network import SWDM_V4_BOTH
 from wattgram_collector.accounting.terms import Segment, Terms
-from wattgram_collector.ingest.agents import Agent
+from wattgram_collector.ingest.agents import Agent, seen_of
 from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
 from wattgram_collector.intensity import (
     Accounting,
@@ -268,7 +268,8 @@ def reported(
         agent.zone = columns.grid_zone
         priced = books.location.at(columns.grid_zone, NOW // SECOND)
         agent.totals.series.update((series, series) for series in columns.series)
-        agent.note(one, told(columns), Outcome(added, is_new=True, missing=0), priced, UPTIME)
+        seen = seen_of(one, told(columns))
+        agent.note(seen, Outcome(added, is_new=True, missing=0), priced, UPTIME)
     return agent
 
 

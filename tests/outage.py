@@ -30,7 +30,7 @@ from wattgram_collector.config import IntensitySettings
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
 from wattgram_collector.exposition.text import render
-from wattgram_collector.ingest.agents import Fleet
+from wattgram_collector.ingest.agents import Fleet, seen_of
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ingest.reckoning import AgentClock, Told, reckon
 from wattgram_collector.intensities.providers.answers import iso_minutes
@@ -284,7 +284,7 @@ class Desk:
             ) -> None:  # fmt: skip
                 done.append(outcome)
                 if outcome is not None:
-                    agent.note(batch, told, outcome, factor, 0)
+                    agent.note(seen_of(batch, told), outcome, factor, 0)
 
             self.committer.submit(entry, note)
         await self.committer.flush()

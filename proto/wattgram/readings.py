@@ -186,6 +186,9 @@ class Batch:
     reaches: tuple[Reach, ...] = ()
     gaps: tuple[Gap, ...] = ()
     status: AgentStatus = field(default_factory=AgentStatus)
+    duration_nanoseconds: int = field(init=False, repr=False, compare=False)
+    sums: tuple[int, ...] | None = field(init=False, repr=False, compare=False)
+    """What each column comes to; None where a cell of any is absent."""
     is_whole: bool = field(init=False, repr=False, compare=False)
     """Whether every cell is present and none reaches back, as nearly always."""
 
@@ -205,22 +208,27 @@ class Batch:
         for reach in self.reaches:
             if reach.cell >= cells:
                 raise ValueError(f"batch {self.sequence}: reach of cell {reach.cell} of {cells}")
-        is_complete = self._check_quantities() if cells else True
-        object.__setattr__(self, "is_whole", is_complete and not self.reaches)
+        sums = self._checked_sums() if cells else (0,) * len(self.columns)
+        duration = sum(intervals) * NANOSECONDS_PER_MICROSECOND
+        object.__setattr__(self, "duration_nanoseconds", duration)
+        object.__setattr__(self, "sums", sums)
+        object.__setattr__(self, "is_whole", sums is not None and not self.reaches)
 
-    def _check_quantities(self) -> bool:
-        """Raise ValueError for a quantity out of range; return whether none is absent."""
+    def _checked_sums(self) -> tuple[int, ...] | None:
+        """Raise ValueError for a quantity out of range; return what each column comes to."""
         columns = cast("tuple[Sequence[int], ...]", self.columns)
         try:
-            low, high = min(map(min, columns)), max(map(max, columns))
-            is_complete = low <= high  # true of numbers
-        except TypeError:  # None compares with nothing
+            sums = tuple(map(sum, columns))
+            low, high = min(map(min, columns)), max(sums)
+            if high > QUANTITY_MAX:  # no single one is greater than all together
+                high = max(map(max, columns))
+        except TypeError:  # None adds up with nothing
             present = [value for column in self.columns for value in column if value is not None]
             low, high = min(present, default=0), max(present, default=0)
-            is_complete = False
+            sums = None
         if low < 0 or high > QUANTITY_MAX:
             raise ValueError(f"batch {self.sequence}: {self._out_of_range()}")
-        return is_complete
+        return sums
 
     def _out_of_range(self) -> str:
         for index, column in enumerate(self.columns):
@@ -228,10 +236,6 @@ class Batch:
             if present and not 0 <= min(present) <= max(present) <= QUANTITY_MAX:
                 return f"column {index} holds {min(present)} to {max(present)}"
         return "no column"
-
-    @property
-    def duration_nanoseconds(self) -> int:
-        return sum(self.interval_microseconds) * NANOSECONDS_PER_MICROSECOND
 
     def edges_nanoseconds(self) -> list[int]:
         """Return the interval borders, relative to the start: one more than intervals."""

@@ -190,7 +190,8 @@ def decode_agent_message(
     except DecodeError as error:
         raise WireError(f"not a message of wattgram.v1: {error}") from error
     which = message.WhichOneof("message")
-    sequence = message.batch.sequence if which == "batch" else 0
+    batch = message.batch
+    sequence = batch.sequence if which == "batch" else 0
     try:
         match which:
             case "hello":
@@ -198,7 +199,7 @@ def decode_agent_message(
             case "series":
                 return _decode_series(message.series)
             case "batch":
-                return _decode_batch(message.batch, tables, max_cells)
+                return _decode_batch(batch, tables, max_cells)
             case None:
                 raise WireError("an agent message of no known kind")
     except KeyError as error:
@@ -271,7 +272,8 @@ def _decode_batch(message: pb.Batch, tables: dict[int, SeriesTable], max_cells: 
     rows = max(len(message.reaches), len(message.gaps))
     if rows > max_cells:
         raise TooLargeError(f"{rows} reaches or gaps, at most {max_cells}", sequence)
-    intervals = tuple(accumulate(message.interval_microseconds_deltas))
+    intervals = tuple(accumulate(message.interval_microseconds_deltas[:]))
+    status = message.status
     columns = _decode_columns(message, len(table.series), len(intervals))
     return Batch(
         sequence=sequence,
@@ -280,26 +282,32 @@ def _decode_batch(message: pb.Batch, tables: dict[int, SeriesTable], max_cells: 
         start_boottime_nanoseconds=message.start_boottime_nanoseconds,
         interval_microseconds=intervals,
         columns=columns,
-        reaches=tuple(
-            Reach(cell=reach.cell, nanoseconds=reach.nanoseconds) for reach in message.reaches
-        ),
-        gaps=tuple(
-            Gap(
-                source=gap.source,
-                reason=gap.reason,
-                duration_nanoseconds=gap.duration_nanoseconds,
-                detail=gap.detail,
-                count=gap.count,
-            )
-            for gap in message.gaps
-        ),
+        reaches=_decode_reaches(message) if rows else (),
+        gaps=_decode_gaps(message) if rows else (),
         status=AgentStatus(
-            cpu_microseconds=message.status.cpu_microseconds,
-            resident_memory_bytes=message.status.resident_memory_bytes,
-            spooled_batches=message.status.spooled_batches,
-            sent_wall_unix_nanoseconds=message.status.sent_wall_unix_nanoseconds,
-            sent_boottime_nanoseconds=message.status.sent_boottime_nanoseconds,
+            cpu_microseconds=status.cpu_microseconds,
+            resident_memory_bytes=status.resident_memory_bytes,
+            spooled_batches=status.spooled_batches,
+            sent_wall_unix_nanoseconds=status.sent_wall_unix_nanoseconds,
+            sent_boottime_nanoseconds=status.sent_boottime_nanoseconds,
         ),
+    )
+
+
+def _decode_reaches(message: pb.Batch) -> tuple[Reach, ...]:
+    return tuple(Reach(cell=one.cell, nanoseconds=one.nanoseconds) for one in message.reaches)
+
+
+def _decode_gaps(message: pb.Batch) -> tuple[Gap, ...]:
+    return tuple(
+        Gap(
+            source=gap.source,
+            reason=gap.reason,
+            duration_nanoseconds=gap.duration_nanoseconds,
+            detail=gap.detail,
+            count=gap.count,
+        )
+        for gap in message.gaps
     )
 
 
@@ -331,7 +339,8 @@ def _encode_absent(columns: Sequence[Sequence[int | None]]) -> bytes:
 
 
 def _decode_columns(message: pb.Batch, width: int, height: int) -> tuple[list[int | None], ...]:
-    values: list[int | None] = list(accumulate(message.value_deltas))
+    # A copy first: to go through the message's own sequence costs more than to make a list of it.
+    values: list[int | None] = list(accumulate(message.value_deltas[:]))
     cells = width * height
     bits = int.from_bytes(message.absent, "little")
     if len(values) + bits.bit_count() != cells or bits >> cells:
@@ -345,7 +354,7 @@ def _decode_columns(message: pb.Batch, width: int, height: int) -> tuple[list[in
         remaining = iter(values)
         marks = f"{bits:0{cells}b}"[::-1]
         values = [None if mark == "1" else next(remaining) for mark in marks]
-    return tuple(values[column * height : (column + 1) * height] for column in range(width))
+    return tuple([values[column * height : (column + 1) * height] for column in range(width)])
 
 
 # ── collector to agent ───────────────────────────────────────────────────────────────────

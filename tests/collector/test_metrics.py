@@ -40,7 +40,7 @@ from wattgram_collector.exposition import families as names
 from wattgram_collector.exposition.families import Family, Type
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.exposition.text import Value, render
-from wattgram_collector.ingest.agents import Agent, Fleet
+from wattgram_collector.ingest.agents import Agent, Fleet, seen_of
 from wattgram_collector.ledger import AgentTotals, Outcome
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -192,10 +192,10 @@ def test_an_agent_that_fell_silent_is_down_however_the_clock_was_set(
             for sequence, at in ((2, ahead), (3, NOW)))  # fmt: skip
     outcomes = [Outcome(one, is_new=True, missing=0) for one in said]
     for outcome in outcomes:
-        alpha.note(batch(), told(table(PACKAGE)), outcome, None, UPTIME)
+        alpha.note(seen_of(batch(), told(table(PACKAGE))), outcome, None, UPTIME)
     assert not alpha.is_late(NOW)
     assert alpha.is_late(NOW + late)
-    alpha.note(batch(), told(table(PACKAGE)), outcomes[0], None, UPTIME)
+    alpha.note(seen_of(batch(), told(table(PACKAGE))), outcomes[0], None, UPTIME)
     assert alpha.is_late(NOW)
 
 

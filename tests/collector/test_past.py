@@ -54,7 +54,7 @@ def covering() -> Past:
     """A session whose newest batch, the ninth, ended at BOOTTIME."""
     past = Past()
     past.note(9, 1)
-    past.note_end(batch([1] * 10), BOOT_ID, SOMEBODY)
+    past.note_end(BOOTTIME, BOOT_ID, SOMEBODY)
     return past
 
 

@@ -127,7 +127,9 @@ class _Stream:
             assert error.reason
             return False
         past.note(batch.sequence, batch.start_unix_nanoseconds)
-        past.note_end(batch, told.table.boot_id, self)
+        if batch.duration_nanoseconds:
+            end = batch.start_boottime_nanoseconds + batch.duration_nanoseconds
+            past.note_end(end, told.table.boot_id, self)
         self._sessions.goes_on(self._session, entry.newest_sample_unix_nanoseconds)
         past.starts_down_from(batch.sequence, 1)
         tallies = fold_labels(entry.tallies, self._labels, WORKLOADS_MAX)

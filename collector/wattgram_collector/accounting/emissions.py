@@ -41,6 +41,8 @@ class Account(StrEnum):
     MARGINAL = "marginal_microjoules"
     """The host's energy again, at the factor of one more kilowatt-hour."""
 
+    __hash__ = str.__hash__  # in C: it is asked for with every batch
+
 
 NETWORK_ACCOUNTS = (Account.NETWORK, Account.RECEIVE, Account.TRANSMIT, Account.OBSERVED)
 
@@ -113,11 +115,14 @@ def postings(
                 more = _factor(books.marginal, terms.zone, at)
                 if more is not None:  # no factor is no claim
                     posted[PostingKey(Account.MARGINAL, slot, terms, more)] = energy
-        for account, indices in ((Account.RECEIVE, receive), (Account.TRANSMIT, transmit)):
-            moved = _present(row, indices)
-            if moved is not None:
-                factor = _factor(books.location, terms.network_zone, at)
-                posted[PostingKey(account, slot, terms, factor)] = moved
+        received, transmitted = _present(row, receive), _present(row, transmit)
+        if received is None and transmitted is None:
+            continue
+        factor = _factor(books.location, terms.network_zone, at)
+        if received is not None:
+            posted[PostingKey(Account.RECEIVE, slot, terms, factor)] = received
+        if transmitted is not None:
+            posted[PostingKey(Account.TRANSMIT, slot, terms, factor)] = transmitted
     return posted
 
 

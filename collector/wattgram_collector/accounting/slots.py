@@ -30,8 +30,8 @@ def quantities(batch: Batch, start_unix_nanoseconds: int) -> SlotQuantities:
     """
     first = slot_of(start_unix_nanoseconds)
     last = slot_of(start_unix_nanoseconds + batch.duration_nanoseconds - 1)
-    if first >= last and batch.is_whole:
-        return {first: list(map(sum, batch.columns))} if batch.interval_microseconds else {}  # type: ignore[arg-type]
+    if first >= last and batch.is_whole and batch.sums is not None:
+        return {first: batch.sums} if batch.interval_microseconds else {}
     found: dict[int, list[int | None]] = {}
     for index, quantity, start, end in batch.spans():
         begin = start_unix_nanoseconds + start

@@ -101,7 +101,7 @@ class Terms:
         share = Fraction(self.loss_share)
         return share / (1 - share)
 
-    @property
+    @cached_property
     def stands_by(self) -> bool:
         """Whether a segment draws power for the host without traffic: time must be posted."""
         return any(Fraction(one.standby_watts) for one in self.segments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from wattgram.handshake import Hello
 from wattgram.readings import AgentStatus, Batch, Quality, SourceState
@@ -21,6 +21,43 @@ LATE_INTERVALS: Final = 3
 LATE_NANOSECONDS_MIN: Final = 15 * NANOSECONDS_PER_SECOND
 GONE_NANOSECONDS: Final = 300 * NANOSECONDS_PER_SECOND
 _WORST_FIRST: Final = (Quality.DEFAULT, Quality.MODELLED, Quality.DECLARED, Quality.MEASURED)
+
+
+class Seen(NamedTuple):
+    """What is shown of a batch when it is in the ledger; its readings need not wait for that."""
+
+    sources: tuple[SourceState, ...]
+    status: AgentStatus
+    power_microwatts: int | None
+    power_quality: Quality | None
+
+
+def seen_of(batch: Batch, told: Told) -> Seen:
+    """PURE. Return what is to be shown of a batch."""
+    energy, elapsed = _metered(batch, told.columns.host)
+    if not told.columns.host or not elapsed:
+        return Seen(told.table.sources, batch.status, None, None)
+    power = mean_power_microwatts(energy, elapsed * NANOSECONDS_PER_MICROSECOND)
+    qualities = {told.table.series[index].quality for index in told.columns.host}
+    worst = next(quality for quality in _WORST_FIRST if quality in qualities)
+    return Seen(told.table.sources, batch.status, power, worst)
+
+
+def _metered(batch: Batch, hosts: Sequence[int]) -> tuple[int, int]:
+    """Return the microjoules and microseconds of intervals in which every meter was read."""
+    lengths = batch.interval_microseconds
+    if batch.sums is not None and batch.is_whole:
+        return sum([batch.sums[index] for index in hosts]), sum(lengths)
+    own = set(hosts)
+    counted = [cast("Sequence[int]", batch.columns[index]) for index in hosts]
+    reached = {
+        reach.cell % len(lengths) for reach in batch.reaches if reach.cell // len(lengths) in own
+    }
+    energy, elapsed = 0, 0
+    for at, (length, row) in enumerate(zip(lengths, zip(*counted, strict=True), strict=False)):
+        if None not in row and at not in reached:
+            energy, elapsed = energy + sum(row), elapsed + length
+    return energy, elapsed
 
 
 @dataclass(slots=True)
@@ -64,52 +101,20 @@ class Agent:
         self.clock_offset_nanoseconds = offset
 
     def note(
-        self,
-        batch: Batch,
-        told: Told,
-        outcome: Outcome,
-        intensity: Intensity | None,
-        now_nanoseconds: int,
+        self, seen: Seen, outcome: Outcome, intensity: Intensity | None, now_nanoseconds: int
     ) -> None:
         """Note a batch that is in the ledger, now on the monotonic clock."""
         self.totals.add(outcome, now_nanoseconds)
         # Not the latest of all: a clock that was ahead and is right again would hide a silence.
         self.last_seen_unix_nanoseconds = outcome.entry.received_unix_nanoseconds
-        self.sources = told.table.sources
-        self.status = batch.status
+        self.sources = seen.sources
+        self.status = seen.status
         newest = outcome.entry.newest_sample_unix_nanoseconds
         if newest <= self.newest_sample_unix_nanoseconds:
             return
         self.newest_sample_unix_nanoseconds = newest
         self.intensity = intensity
-        self._note_power(batch, told)
-
-    def _note_power(self, batch: Batch, told: Told) -> None:
-        """Take the mean power of the intervals in which every counted meter was read."""
-        counted = [cast("Sequence[int]", batch.columns[index]) for index in told.columns.host]
-        lengths = batch.interval_microseconds
-        energy, elapsed = 0, 0
-        if batch.is_whole:
-            energy, elapsed = sum(map(sum, counted)), sum(lengths)
-        else:
-            hosts = set(told.columns.host)
-            reached = {
-                reach.cell % len(lengths)
-                for reach in batch.reaches
-                if reach.cell // len(lengths) in hosts
-            }
-            for at, (length, row) in enumerate(
-                zip(lengths, zip(*counted, strict=True), strict=False)
-            ):
-                if None not in row and at not in reached:
-                    energy, elapsed = energy + sum(row), elapsed + length
-        self.power_microwatts = self.power_quality = None
-        if counted and elapsed:
-            self.power_microwatts = mean_power_microwatts(
-                energy, elapsed * NANOSECONDS_PER_MICROSECOND
-            )
-            qualities = {told.table.series[index].quality for index in told.columns.host}
-            self.power_quality = next(q for q in _WORST_FIRST if q in qualities)
+        self.power_microwatts, self.power_quality = seen.power_microwatts, seen.power_quality
 
 
 class Fleet:

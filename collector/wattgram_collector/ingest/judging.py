@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from wattgram.handshake import Hello
 from wattgram.readings import Batch
 from wattgram.units import NANOSECONDS_PER_SECOND
-from wattgram_collector.ingest.agents import Agent
+from wattgram_collector.ingest.agents import Agent, Seen, seen_of
 from wattgram_collector.ingest.folding import fold_labels
 from wattgram_collector.ingest.identity import REDFISH_PREFIX
 from wattgram_collector.ingest.intake import Intake
@@ -33,9 +33,11 @@ class Claim(NamedTuple):
     entry: Entry
     start_unix_nanoseconds: int = 0
     """When the batch says that it began, by which it is known again; 0: it could not be read."""
-    batch: Batch | None = None
-    told: Told | None = None
-    """With which columns the batch is shown; None for one that is refused."""
+    seen: Seen | None = None
+    """What is shown of the batch; None for one that is refused."""
+    end_boottime_nanoseconds: int = 0
+    """Up to when the batch was measured, on the clock of its boot; 0: it holds nothing."""
+    duration_nanoseconds: int = 0
     zone: str = ""
     place: str = ""
     """Under which name the zone's factor is asked for."""
@@ -118,7 +120,7 @@ class Judge:
             self._note_clone("another batch under a sequence that was used")
             return RefusalError("sequence_reused", "the ledger has another batch under its number",
                                 needs_new_session=True)  # fmt: skip
-        if claim.told is None or claim.batch is None:
+        if claim.seen is None:
             is_wanted_elsewhere = claim.refusal is not None and claim.refusal.needs_new_session
             # Its Ack may be lost: who sends it again is not to take it for delivered.
             self.past.note(sequence, NO_START if is_wanted_elsewhere else 0)
@@ -127,8 +129,9 @@ class Judge:
                 self._note_clone("a batch over time that is measured already")
             return claim.refusal
         self.past.note(sequence, claim.start_unix_nanoseconds)
-        self.past.note_end(claim.batch, claim.boot_id, self)
-        self._note_taken(claim, claim.batch, claim.told, outcome)
+        if claim.end_boottime_nanoseconds:
+            self.past.note_end(claim.end_boottime_nanoseconds, claim.boot_id, self)
+        self._note_taken(claim, claim.seen, outcome)
         return None
 
     def _reckoned(self, batch: Batch, told: Told, size_bytes: int) -> Claim:
@@ -151,16 +154,19 @@ class Judge:
         shown = told
         if self._turn is not None:
             entry, shown = self._turn.take(entry, told, self.tables.aside(batch.series_number))
-        claim = Claim(
+        length = batch.duration_nanoseconds
+        rows = len(entry.usage) + len(entry.postings)
+        return Claim(
             entry,
             batch.start_unix_nanoseconds,
-            batch,
-            shown,
+            seen_of(batch, shown),
+            batch.start_boottime_nanoseconds + length if length else 0,
+            length,
             terms.zone,
             terms.asked_place,
             told.table.boot_id,
+            size_bytes + ROW_BYTES * rows,
         )
-        return claim._replace(size_bytes=size_bytes + ROW_BYTES * claim.rows)
 
     def _folded(self, entry: Entry) -> dict[tuple[Tally, str], int]:
         folded = fold_labels(
@@ -169,9 +175,9 @@ class Judge:
         self._intake.folded_labels += len(entry.tallies) - len(folded)
         return folded
 
-    def _note_taken(self, claim: Claim, batch: Batch, told: Told, outcome: Outcome) -> None:
+    def _note_taken(self, claim: Claim, seen: Seen, outcome: Outcome) -> None:
         newest = outcome.entry.newest_sample_unix_nanoseconds
-        length = batch.duration_nanoseconds
+        length = claim.duration_nanoseconds
         if (
             self._may_be_cloned
             and length
@@ -181,7 +187,7 @@ class Judge:
         seconds = newest // NANOSECONDS_PER_SECOND
         intensity = self._intake.books.location.at(claim.place, seconds) if claim.zone else None
         self._agent.zone = claim.zone
-        self._agent.note(batch, told, outcome, intensity, time.monotonic_ns())
+        self._agent.note(seen, outcome, intensity, time.monotonic_ns())
 
     def _note_clone(self, evidence: str) -> None:
         """Say once in a while that somebody else has this agent's identity."""

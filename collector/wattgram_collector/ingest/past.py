@@ -54,12 +54,11 @@ class Past:
         if sequence > self._newest - REMEMBERED:
             self._starts[sequence % REMEMBERED] = start_unix_nanoseconds
 
-    def note_end(self, batch: Batch, boot_id: str, teller: object) -> None:
+    def note_end(self, end_boottime_nanoseconds: int, boot_id: str, teller: object) -> None:
         """Note up to when a batch was measured, on the clock of its boot, and who told it."""
-        if batch.interval_microseconds:
-            end = batch.start_boottime_nanoseconds + batch.duration_nanoseconds
-            self._end_boottime = max(end, self._end_boottime) if boot_id == self._boot_id else end
-            self._boot_id, self._teller = boot_id, teller
+        end = end_boottime_nanoseconds
+        self._end_boottime = max(end, self._end_boottime) if boot_id == self._boot_id else end
+        self._boot_id, self._teller = boot_id, teller
 
     def start_of(self, sequence: int) -> int:
         """Return when the batch began that is in the ledger under `sequence`; 0: not known."""

@@ -191,25 +191,26 @@ def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> Non
         raise RefusalError("too_long", f"a batch over {end - start} ns")
     if end > now + FUTURE_NANOSECONDS_MAX:
         raise RefusalError("future", f"ends {(end - now) // NANOSECONDS_PER_SECOND} s from now")
-    start -= max((reach.nanoseconds for reach in batch.reaches), default=0)
+    reached = 0
+    if batch.reaches:
+        start -= max(reach.nanoseconds for reach in batch.reaches)
+        reached = sum(reach.nanoseconds for reach in batch.reaches)
     if start < now - AGE_NANOSECONDS_MAX:
         raise RefusalError("too_old", f"began {(now - start) // NANOSECONDS_PER_SECOND} s ago")
-    reached = sum(reach.nanoseconds for reach in batch.reaches)
     slots = (len(batch.columns) * (end - start) + reached) // ACCOUNTING_SLOT_NANOSECONDS
     if slots > SLOTS_MAX:
         raise RefusalError("too_long", f"{len(batch.columns)} series over {slots} slots")
 
 
 def _require_plausible_quantities(batch: Batch, told: Told, found: SlotQuantities) -> None:
-    longest = batch.duration_nanoseconds + sum(reach.nanoseconds for reach in batch.reaches)
-    # Nearly every batch lies within one slot, and then there is nothing to add up.
-    totals = (
-        [quantity or 0 for row in found.values() for quantity in row]
-        if len(found) == 1
-        else [sum(filter(None, column)) for column in zip(*found.values(), strict=True)]
-    )
-    if not totals:
+    if not found:
         return
+    longest = batch.duration_nanoseconds
+    if batch.reaches:
+        longest += sum(reach.nanoseconds for reach in batch.reaches)
+    totals: Sequence[int] = batch.sums or [
+        sum(filter(None, column)) for column in zip(*found.values(), strict=True)
+    ]
     ceiling = POWER_MICROWATTS_MAX * longest // NANOSECONDS_PER_SECOND
     for index in told.columns.energy:
         if totals[index] > ceiling:

@@ -33,7 +33,7 @@ class LocatedBook:
 
     def at(self, zone: str, unix_seconds: int) -> Intensity | None:
         """See IntensityBook; `zone` may be a cloud region."""
-        place, zone = zone, self._zone(zone)
+        place, zone = zone, self._zones.get(zone) or self._zone(zone)
         found = self._operator.at(place, unix_seconds)
         if found is None and zone != place:
             found = self._operator.at(zone, unix_seconds)
@@ -42,8 +42,6 @@ class LocatedBook:
         return self._annual.at(place, unix_seconds) if found is None else found
 
     def _zone(self, place: str) -> str:
-        if place in self._zones:
-            return self._zones[place]
         zone = self._zone_of(place)
         if len(self._zones) < _REMEMBERED_MAX:
             self._zones[place] = zone

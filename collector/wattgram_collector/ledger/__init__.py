@@ -7,96 +7,19 @@ they were added move in one transaction. It never subtracts and never decides a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
-from wattgram_collector.accounting.emissions import Amount, PostingKey, Pricing
 from wattgram_collector.intensity import Recorded
+from wattgram_collector.ledger.entries import Entry, Outcome, Tally, TallyKey
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
-
-
-class Tally(StrEnum):
-    """What is counted of a host's data, beside the data: each with a label."""
-
-    READINGS = "readings"
-    GAP_NANOSECONDS = "gap_nanoseconds"  # by reason
-    GAPS = "gaps"  # by reason
-    COUNTER_RESETS = "counter_resets"  # by source
-    MISSING_BATCHES = "missing_batches"
-    REFUSED_BATCHES = "refused_batches"  # by reason
-
-
-TallyKey = tuple[Tally, str]
+from wattgram_collector.ledger.totals import AgentTotals
 
 SEQUENCE_MAX: Final = (1 << 63) - 1
 """The greatest sequence that every storage can keep."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One batch, reckoned: what is added to one agent's accounts. A refused one adds tallies."""
-
-    agent_key: int
-    session: str
-    sequence: int
-    received_unix_nanoseconds: int
-    newest_sample_unix_nanoseconds: int
-    usage: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    """(Series key, slot) to quantity; the keys are the ledger's, see `Ledger.series_keys`."""
-    postings: Mapping[PostingKey, int] = field(default_factory=dict)
-    tallies: Mapping[TallyKey, int] = field(default_factory=dict)
-
-
-class Outcome(NamedTuple):
-    """What became of an entry: whether it was new, and how many before it never came."""
-
-    entry: Entry
-    is_new: bool
-    missing: int
-
-
-@dataclass(slots=True)
-class AgentTotals:
-    """Everything ever added for one agent; exact integers."""
-
-    series: dict[int, Series] = field(default_factory=dict)
-    usage: dict[int, int] = field(default_factory=dict)
-    """By key of `series`."""
-    postings: dict[Pricing, Amount] = field(default_factory=dict)
-    adjustment: Fraction = Fraction(0)
-    """By how much restatements changed the host's emissions: microjoules times g/kWh."""
-    tallies: dict[TallyKey, int] = field(default_factory=dict)
-    # When a key was first added to, by this process; keys that were read back are older.
-    first_added_nanoseconds: dict[object, int] = field(default_factory=dict)
-
-    def add(self, outcome: Outcome, now_nanoseconds: int) -> None:
-        """Add what the ledger has added, now on the monotonic clock: nobody sets that one."""
-        if not outcome.is_new:
-            return
-        entry = outcome.entry
-        first, now = self.first_added_nanoseconds, now_nanoseconds
-        usage, postings = self.usage, self.postings
-        for (series, _), quantity in entry.usage.items():
-            if series not in usage:
-                usage[series] = 0
-                first[series] = now
-            usage[series] += quantity
-        for posting, quantity in entry.postings.items():
-            key = Pricing.of(posting.account, posting.terms, posting.factor)
-            sum_before = postings.get(key)
-            if sum_before is None:
-                sum_before = Amount(0)
-                first[key] = now
-            postings[key] = sum_before.plus(quantity, posting.factor)
-        for tally, count in entry.tallies.items():
-            self.tallies[tally] = self.tallies.get(tally, 0) + count
-        if outcome.missing:
-            missing = (Tally.MISSING_BATCHES, "")
-            self.tallies[missing] = self.tallies.get(missing, 0) + outcome.missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,3 +134,18 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Finish; nothing is lost if this is never reached."""
+
+
+__all__ = [
+    "SEQUENCE_MAX",
+    "AgentRecord",
+    "AgentTotals",
+    "Entry",
+    "Ledger",
+    "LedgerChangedError",
+    "LedgerError",
+    "Outcome",
+    "Tally",
+    "TallyKey",
+    "Trouble",
+]

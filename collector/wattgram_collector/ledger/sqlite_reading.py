@@ -8,7 +8,7 @@ from typing import Final
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
-from wattgram_collector.accounting.emissions import Account, Amount, Pricing
+from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import AgentRecord, AgentTotals, LedgerError, Tally, Trouble
@@ -91,10 +91,9 @@ def totals(
             found[agent].series[key] = series
             found[agent].usage[key] = sql.whole(*halves)
         for agent, account, terms, factor_key, *halves in file.all(sql.SUM_POSTINGS):
-            factor = factor_of[factor_key]
-            pricing = Pricing.of(Account(account), terms_of[terms], factor)
-            before = found[agent].postings.get(pricing, Amount(0))
-            found[agent].postings[pricing] = before.plus(sql.whole(*halves), factor)
+            found[agent].restore(
+                Account(account), terms_of[terms], factor_of[factor_key], sql.whole(*halves)
+            )
         for agent, change in file.all(
             "SELECT agent, microjoules_times_intensity FROM adjustments"
         ):

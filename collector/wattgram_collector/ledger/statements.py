@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
+from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensities.providers.provider import TIER_OF
 from wattgram_collector.intensity import (
@@ -147,21 +148,29 @@ def added_rows(
 ) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
     """Return usage, postings and tallies, added up so that each row is written once."""
     usage: dict[tuple[int, int], int] = {}
-    postings: dict[tuple[int, str, int, int, int], int] = {}
+    loose: dict[tuple[int, Account, int, int, int], list[Any]] = {}
     tallies: dict[tuple[int, str, str], int] = {}
     for entry, _, missing in news:
         agent = entry.agent_key
         for row, quantity in entry.usage.items():
             usage[row] = usage.get(row, 0) + quantity
         for (account, slot, terms, factor), quantity in entry.postings.items():
-            posting = (agent, account.value, slot, terms_key(terms), factor_key(factor))
-            postings[posting] = postings.get(posting, 0) + quantity
+            # By identity first: a commit has thousands of postings and few terms and factors.
+            where = (agent, account, slot, id(terms), id(factor))
+            if where in loose:
+                loose[where][0] += quantity
+            else:
+                loose[where] = [quantity, terms, factor]
         for (name, label), count in entry.tallies.items():
-            tally = (agent, name.value, label)
+            tally = (agent, name, label)
             tallies[tally] = tallies.get(tally, 0) + count
         if missing:
-            tally = (agent, Tally.MISSING_BATCHES.value, "")
+            tally = (agent, Tally.MISSING_BATCHES, "")
             tallies[tally] = tallies.get(tally, 0) + missing
+    postings: dict[tuple[int, str, int, int, int], int] = {}
+    for (agent, account, slot, _, _), (quantity, terms, factor) in loose.items():
+        posting = (agent, account, slot, terms_key(terms), factor_key(factor))
+        postings[posting] = postings.get(posting, 0) + quantity
     return rows_of(usage), rows_of(postings), rows_of(tallies)
 
 
