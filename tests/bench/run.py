@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import agent_cost
+import exposition_cost
 import flood_cost
 import ingest_cost
 import model_error
@@ -23,7 +24,7 @@ import pricing
 import tick_cost
 import wire_cost
 
-PARTS = ("wire", "model", "tick", "agent", "ingest", "flood", "pricing")
+PARTS = ("wire", "model", "tick", "agent", "ingest", "flood", "pricing", "exposition")
 
 
 def main() -> int:
@@ -53,6 +54,8 @@ def main() -> int:
             flood_cost.run(directory / "flood")
         if "pricing" in wanted:
             pricing.run(directory / "pricing")
+        if "exposition" in wanted:
+            exposition_cost.run()
     return 0
 
 

@@ -17,6 +17,8 @@ class Type(StrEnum):
     INFO = "info"
     STATESET = "stateset"
 
+    __hash__ = str.__hash__  # in C: a page is made by looking up families
+
 
 class Family(NamedTuple):
     """One metric. `name` is without `_total` or `_info`, as OpenMetrics has it."""

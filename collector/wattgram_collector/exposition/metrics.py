@@ -7,8 +7,9 @@ reads, and how often, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from wattgram.readings import Kind, Series
@@ -31,12 +32,15 @@ from wattgram_collector.exposition import families as names
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.text import Samples, Value
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.intensity import Status
-from wattgram_collector.ledger import Tally
+from wattgram_collector.intensity import Intensity, Status
+from wattgram_collector.ledger import Tally, TallyKey
 
 Page = dict[Family, dict[tuple[str, ...], Value]]
 Cell = tuple[Family, tuple[str, ...]]
 """One counter: its family and its label values."""
+Figure = tuple[Family, int, int]
+"""Of one host: numerator and denominator, not always in lowest terms."""
+_INTENSITIES_REMEMBERED: Final = 4_096
 
 
 def collect(
@@ -55,12 +59,16 @@ def collect(
     page: Page = {family: {} for family in names.HOST_FAMILIES}
     for agent in agents:
         late = agent.is_late(now_unix_nanoseconds)
-        _liveness(page, agent, late=late)
+        host = (agent.record.host,)
+        for family, numerator, denominator in figures(agent, late=late):
+            page[family][host] = Fraction(numerator, denominator)
         if not agent.is_gone(now_unix_nanoseconds):
-            _adjustment(page, agent)
+            add_adjustment(page, agent)
             _counters(page, agent, shown_if_before, sensors=sensors)
         if not late:
-            _gauges(page, agent)
+            add_facts(page, agent)
+            if agent.intensity is not None:
+                add_grid(page, agent.intensity)
     return list(page.items())
 
 
@@ -70,13 +78,33 @@ def _add(page: Page, family: Family, labels: tuple[str, ...], value: Value) -> C
     return family, labels
 
 
-def _liveness(page: Page, agent: Agent, *, late: bool) -> None:
-    host = (agent.record.host,)
-    page[names.AGENT_UP][host] = int(not late)
+def figures(agent: Agent, *, late: bool) -> Iterator[Figure]:
+    """Yield what has no label but the host, and is no sum."""
+    yield names.AGENT_UP, int(not late), 1
     if agent.last_seen_unix_nanoseconds:
-        page[names.AGENT_LAST_SEEN][host] = _seconds(agent.last_seen_unix_nanoseconds)
+        yield names.AGENT_LAST_SEEN, agent.last_seen_unix_nanoseconds, NANOSECONDS_PER_SECOND
     if agent.newest_sample_unix_nanoseconds:
-        page[names.NEWEST_SAMPLE][host] = _seconds(agent.newest_sample_unix_nanoseconds)
+        yield names.NEWEST_SAMPLE, agent.newest_sample_unix_nanoseconds, NANOSECONDS_PER_SECOND
+    if late:
+        return
+    power, intensity, status = agent.power_microwatts, agent.intensity, agent.status
+    if power is not None:
+        yield names.HOST_POWER, power, MICROWATTS_PER_WATT
+        if intensity is not None:
+            grams, microjoules = _grams_of_a_microjoule(intensity.value)
+            # Microwatts are microjoules a second.
+            yield names.EMISSION_RATE, power * grams, microjoules
+    if agent.clock_offset_nanoseconds is not None:
+        yield names.CLOCK_OFFSET, agent.clock_offset_nanoseconds, NANOSECONDS_PER_SECOND
+    if status is not None:
+        yield names.SPOOLED, status.spooled_batches, 1
+        yield names.AGENT_MEMORY, status.resident_memory_bytes, 1
+        yield names.AGENT_CPU, status.cpu_microseconds, MICROSECONDS_PER_SECOND
+
+
+@lru_cache(maxsize=_INTENSITIES_REMEMBERED)
+def _grams_of_a_microjoule(intensity_grams_per_kilowatt_hour: Fraction) -> tuple[int, int]:
+    return emissions_grams(Fraction(1), intensity_grams_per_kilowatt_hour).as_integer_ratio()
 
 
 def _counters(page: Page, agent: Agent, shown_if_before: int | None, *, sensors: bool) -> None:
@@ -90,12 +118,12 @@ def _counters(page: Page, agent: Agent, shown_if_before: int | None, *, sensors:
     told: set[Cell] = set()
     grown: set[Cell] = set()
     for key, quantity in totals.usage.items():
-        cells = _usage(page, host, totals.series[key], quantity, sensors=sensors)
+        cells = add_usage(page, host, totals.series[key], quantity, sensors=sensors)
         told.update(cells)
         if key not in young:
             grown.update(cells)
     for posted, amount in totals.postings.items():
-        cells = _posting(page, host, posted, amount)
+        cells = add_posting(page, host, posted, amount)
         told.update(cells)
         if posted not in young:
             grown.update(cells)
@@ -105,14 +133,16 @@ def _counters(page: Page, agent: Agent, shown_if_before: int | None, *, sensors:
     _tallies(page, agent)
 
 
-def _adjustment(page: Page, agent: Agent) -> None:
+def add_adjustment(page: Page, agent: Agent) -> None:
     """Show what restatements changed; 0 is said as well, where there is anything to restate."""
-    if agent.totals.postings:
+    if agent.totals.sums:
         change = agent.totals.adjustment / MICROJOULES_PER_KILOWATT_HOUR
         page[names.ADJUSTMENT][agent.record.host,] = change
 
 
-def _usage(page: Page, host: str, series: Series, quantity: int, *, sensors: bool) -> list[Cell]:
+def add_usage(
+    page: Page, host: str, series: Series, quantity: int, *, sensors: bool
+) -> list[Cell]:
     """Add what a series used to the counters that show it; return which those are."""
     if series.kind is Kind.RECEIVE:
         return [_add(page, names.NETWORK_RECEIVE, (host, series.instance), quantity)]
@@ -134,7 +164,7 @@ def _usage(page: Page, host: str, series: Series, quantity: int, *, sensors: boo
     return cells
 
 
-def _posting(page: Page, host: str, pricing: Pricing, amount: Amount) -> list[Cell]:
+def add_posting(page: Page, host: str, pricing: Pricing, amount: Amount) -> list[Cell]:
     """Add postings to the counters that show them; return which those are."""
     cells = []
     for share in shares(pricing, amount):
@@ -168,44 +198,31 @@ _FAMILIES: Final[Mapping[Part, tuple[Family | None, Family]]] = {
 
 def _tallies(page: Page, agent: Agent) -> None:
     host = agent.record.host
-    for (name, label), count in agent.totals.tallies.items():
-        match name:
-            case Tally.READINGS:
-                _add(page, names.READINGS, (host,), count)
-            case Tally.GAP_NANOSECONDS:
-                _add(page, names.GAP_SECONDS, (host, label), _seconds(count))
-            case Tally.COUNTER_RESETS:
-                _add(page, names.REGISTER_RESETS, (host, label), count)
-            case Tally.MISSING_BATCHES:
-                _add(page, names.MISSING_BATCHES, (host,), count)
-            case Tally.REFUSED_BATCHES:
-                _add(page, names.REFUSED_BATCHES, (host, label), count)
-            case Tally.GAPS:
-                pass
+    for tally, count in agent.totals.tallies.items():
+        add_tally(page, host, tally, count)
 
 
-def _gauges(page: Page, agent: Agent) -> None:
-    host = agent.record.host
-    facts = agent.record.facts
-    power, intensity = agent.power_microwatts, agent.intensity
-    if power is not None:
-        page[names.HOST_POWER][host,] = Fraction(power, MICROWATTS_PER_WATT)
-        if intensity is not None:
-            # Microwatts are microjoules a second.
-            page[names.EMISSION_RATE][host,] = emissions_grams(Fraction(power), intensity.value)
-    if intensity is not None:
-        labels = (intensity.zone, intensity.provider, intensity.signal)
-        page[names.INTENSITY][labels] = intensity.value
-        if intensity.status is not Status.STATIC:
-            page[names.INTENSITY_UNTIL][labels] = intensity.valid_until_unix_seconds
-    if agent.clock_offset_nanoseconds is not None:
-        page[names.CLOCK_OFFSET][host,] = _seconds(agent.clock_offset_nanoseconds)
-    if agent.status is not None:
-        page[names.SPOOLED][host,] = agent.status.spooled_batches
-        page[names.AGENT_MEMORY][host,] = agent.status.resident_memory_bytes
-        page[names.AGENT_CPU][host,] = Fraction(
-            agent.status.cpu_microseconds, MICROSECONDS_PER_SECOND
-        )
+def add_tally(page: Page, host: str, tally: TallyKey, count: int) -> None:
+    """Add what was counted to the counter that shows it."""
+    name, label = tally
+    match name:
+        case Tally.READINGS:
+            _add(page, names.READINGS, (host,), count)
+        case Tally.GAP_NANOSECONDS:
+            _add(page, names.GAP_SECONDS, (host, label), _seconds(count))
+        case Tally.COUNTER_RESETS:
+            _add(page, names.REGISTER_RESETS, (host, label), count)
+        case Tally.MISSING_BATCHES:
+            _add(page, names.MISSING_BATCHES, (host,), count)
+        case Tally.REFUSED_BATCHES:
+            _add(page, names.REFUSED_BATCHES, (host, label), count)
+        case Tally.GAPS:
+            pass
+
+
+def add_facts(page: Page, agent: Agent) -> None:
+    """Add what the host is, and the states of its sources."""
+    host, facts = agent.record.host, agent.record.facts
     page[names.HOST_INFO][
         host,
         agent.record.agent_id,
@@ -219,6 +236,14 @@ def _gauges(page: Page, agent: Agent) -> None:
     ] = 1
     for source, state in {said.source: said.state for said in agent.sources}.items():
         page[names.SOURCE_STATE][host, source, state.value] = 1
+
+
+def add_grid(page: Page, intensity: Intensity) -> None:
+    """Add the intensity of the grid that a host draws from: of several hosts the last one's."""
+    labels = (intensity.zone, intensity.provider, intensity.signal)
+    page[names.INTENSITY][labels] = intensity.value
+    if intensity.status is not Status.STATIC:
+        page[names.INTENSITY_UNTIL][labels] = intensity.valid_until_unix_seconds
 
 
 def _seconds(nanoseconds: int) -> Fraction:

@@ -22,12 +22,13 @@ def render(families: Iterable[tuple[Family, Samples]], *, openmetrics: bool) -> 
     lines: list[str] = []
     for family, samples in families:
         if samples:
-            lines.extend(_header(family, openmetrics=openmetrics))
+            lines.extend(header(family, openmetrics=openmetrics))
             lines.extend(_samples(family, samples))
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _header(family: Family, *, openmetrics: bool) -> Sequence[str]:
+def header(family: Family, *, openmetrics: bool) -> Sequence[str]:
+    """Return the lines before the samples of a family."""
     name = family.name
     kind = family.type.value
     if not openmetrics:
@@ -40,21 +41,32 @@ def _header(family: Family, *, openmetrics: bool) -> Sequence[str]:
 
 
 def _samples(family: Family, samples: Samples) -> Iterable[str]:
-    name = family.name + _suffix(family)
-    labels = family.labels
     if family.type is Type.STATESET:
-        # A state set has one sample per state; the active one is the last label value given.
-        labels = (*labels, family.name)
-        samples = {
-            (*values[:-1], state): int(state == values[-1])
-            for values in samples
-            for state in State
-        }
+        yield from (block(family, values) for values in samples)
+        return
     for values, value in samples.items():
-        pairs = ",".join(
-            f'{label}="{_escape(text)}"' for label, text in zip(labels, values, strict=True)
-        )
-        yield f"{name}{{{pairs}}} {number(value)}"
+        yield prefix(family, values) + number(value)
+
+
+def prefix(family: Family, values: Sequence[str]) -> str:
+    """Return what the line of a sample begins with, up to its value."""
+    return _prefix(family.name + _suffix(family), family.labels, values)
+
+
+def block(family: Family, values: Sequence[str]) -> str:
+    """Return the lines of a state set: one for each state. The last label value is the active."""
+    labels = (*family.labels, family.name)
+    return "\n".join(
+        _prefix(family.name, labels, (*values[:-1], state)) + str(int(state == values[-1]))
+        for state in State
+    )
+
+
+def _prefix(name: str, labels: Sequence[str], values: Sequence[str]) -> str:
+    pairs = ",".join(
+        f'{label}="{escape(text)}"' for label, text in zip(labels, values, strict=True)
+    )
+    return f"{name}{{{pairs}}} "
 
 
 def _suffix(family: Family) -> str:
@@ -64,11 +76,17 @@ def _suffix(family: Family) -> str:
 def number(value: Value) -> str:
     """Return a value as text: whole numbers without a point, others to the last digit."""
     if isinstance(value, Fraction):
-        if value.denominator == 1:
-            return str(value.numerator)
-        value = float(value)
+        return quotient(value.numerator, value.denominator)
     return repr(value)
 
 
-def _escape(text: str) -> str:
+def quotient(numerator: int, denominator: int) -> str:
+    """Return `number` of a fraction that need not be in lowest terms."""
+    if numerator % denominator:
+        # The division of integers is rounded once: the same number is the same text.
+        return repr(numerator / denominator)
+    return str(numerator // denominator)
+
+
+def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import time
@@ -15,8 +16,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from wattgram_collector.access.credentials import Role
 from wattgram_collector.access.http import Guard, needs
 from wattgram_collector.exposition import page, text
+from wattgram_collector.exposition.encoder import Encoder
 from wattgram_collector.exposition.families import Family
-from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.ingest.agents import Fleet
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -39,12 +40,16 @@ def application(
 ) -> web.Application:
     """Return the routes over what they show, behind `guard`; without it everybody may read."""
 
+    encoder = Encoder(sensors=sensors)
+
     @needs(Role.READ)
     async def metrics(request: web.Request) -> web.Response:
         is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
         shown_if_before = time.monotonic_ns() - zero_nanoseconds
-        families = collect(fleet, time.time_ns(), shown_if_before, sensors=sensors)
-        body = exposition(families, registry, openmetrics_format=is_openmetrics)
+        hosts = await encoder.encode(
+            fleet, time.time_ns(), shown_if_before, openmetrics=is_openmetrics
+        )
+        body = hosts + _own(registry, openmetrics_format=is_openmetrics)
         headers = {
             "Content-Type": OPENMETRICS if is_openmetrics else TEXT,
             "Vary": "Accept, Accept-Encoding",
@@ -52,7 +57,7 @@ def application(
         data = body.encode()
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
-            data = gzip.compress(data, GZIP_LEVEL)
+            data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
         return web.Response(body=data, headers=headers)
 
     @needs(Role.READ, is_health=True)
@@ -89,10 +94,15 @@ def exposition(
 ) -> str:
     """Return the whole page of metrics: the fleet's, then the collector's own."""
     hosts = text.render(families, openmetrics=openmetrics_format)
+    return hosts + _own(registry, openmetrics_format=openmetrics_format)
+
+
+def _own(registry: CollectorRegistry, *, openmetrics_format: bool) -> str:
+    """Return the collector's own metrics, which end a page."""
     if openmetrics_format:
         own: str = openmetrics.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
-        return hosts + own.removesuffix(END) + END
-    return hosts + generate_latest(registry).decode()
+        return own.removesuffix(END) + END
+    return generate_latest(registry).decode()
 
 
 def wants_openmetrics(accept: str) -> bool:
