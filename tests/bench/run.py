@@ -21,10 +21,11 @@ import flood_cost
 import ingest_cost
 import model_error
 import pricing
+import scrape_cost
 import tick_cost
 import wire_cost
 
-PARTS = ("wire", "model", "tick", "agent", "ingest", "flood", "pricing", "exposition")
+PARTS = ("wire", "model", "tick", "agent", "ingest", "flood", "pricing", "exposition", "scrape")
 
 
 def main() -> int:
@@ -56,6 +57,8 @@ def main() -> int:
             pricing.run(directory / "pricing")
         if "exposition" in wanted:
             exposition_cost.run()
+        if "scrape" in wanted:
+            scrape_cost.run(directory / "scrape", options.ingest_seconds)
     return 0
 
 

@@ -79,5 +79,5 @@ class _Turn:
 
     async def give(self) -> None:
         if time.perf_counter() >= self._until:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._slice_seconds)  # as long as it was held
             self._until = time.perf_counter() + self._slice_seconds
