@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import PACKAGE, UPTIME, entry, intensity, terms
+from wattgram.handshake import HostFacts
 from wattgram_collector.accounting.emissions import Account, Amount, PostingKey, Pricing
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity, Tier
 from wattgram_collector.ledger import AgentTotals, Outcome
+from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.totals import Sum
 
 TEXTS = ("44.18", "0", "0.1", "360", "123.4567890123", "1999.999")
@@ -103,3 +107,22 @@ def test_sums_of_the_same_are_equal_however_they_were_scaled() -> None:
     assert one == other
     other.add(1, 0, 1)
     assert one != other
+
+
+def test_one_commit_adds_up_what_other_objects_say_to_be_the_same(tmp_path: Path) -> None:
+    """Rows are added up by identity first: equal terms and factors must still be one row."""
+    with closing(SqliteLedger(tmp_path / "ledger.sqlite")) as ledger:
+        agent = ledger.enrol("agent-1", HostFacts(host="alpha"))
+        ledger.open_session(agent.key, "session-1", 1)
+        ledger.apply(
+            [
+                replace(
+                    entry(sequence, agent_key=agent.key),
+                    usage={},
+                    postings={key(factor("44.18"), terms("FR")): 2**40 + sequence},
+                )
+                for sequence in (1, 2, 3)
+            ]
+        )
+        amount = Amount(3 * 2**40 + 6, (3 * 2**40 + 6) * Fraction("44.18"))
+        assert list(ledger.totals()[agent.key].postings.values()) == [amount]
