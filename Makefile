@@ -8,25 +8,27 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINTS := .ci/constraints.txt
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I proto \
   --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy
+PUSH_PROTO := collector/wattgram_collector/push/remote_write.proto
 GRID_ZONE ?= WORLD
 # Debian's own programs that the tests start: a command, and its package where that is not the name.
 DEBIAN_PACKAGES := prometheus prometheus-alertmanager victoria-metrics chromium lintian buildah \
-  debootstrap systemd-analyze:systemd npm
+  debootstrap dh:debhelper systemd-analyze:systemd npm
 FUZZ_SECONDS ?= 600
+API_FUZZ_SECONDS ?= 300
 
-.PHONY: run test test-fast check audit chaos fuzz bench bench-peers protos protos-check docs golden pane clean
+.PHONY: run test test-fast check audit chaos fuzz api-fuzz bench bench-peers protos protos-check docs golden dashboards pane clean demo-alert screenshots axe deb agent-zipapp site newcomer
 
 run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
 	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
 
-test: $(VENV)/.test debian  ## fast tests, then the ones with real servers
+test: $(VENV)/.test debian axe  ## fast tests, then the ones with real servers
 	$(BIN)/python -m pytest -n auto -m "not servers"
 	$(BIN)/python -m pytest -m servers
 
 test-fast: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto -m "not servers"
 
-check: $(VENV)/.dev debian  ## all that must hold before a commit
+check: $(VENV)/.dev debian axe  ## all that must hold before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -46,6 +48,10 @@ chaos: $(VENV)/.test  ## break everything at random for ten minutes; CHAOS="--se
 fuzz: $(VENV)/.fuzz  ## anything into every parser; FUZZ_SECONDS=60 FUZZ_TARGETS="sysfs redfish"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+api-fuzz: $(VENV)/.test  ## ask the JSON API anything for five minutes; API_FUZZ_SECONDS=60 takes less
+	WATTGRAM_API_FUZZ_SECONDS=$(API_FUZZ_SECONDS) \
+	  $(BIN)/python -m pytest -q -rP -m servers tests/e2e/test_api_fuzz.py
+
 bench: $(VENV)/.test  ## what it costs, beside what others cost where they are installed
 	$(BIN)/python tests/bench/run.py
 
@@ -56,19 +62,43 @@ bench-peers: $(VENV)/.test  ## install the others, for `make bench` to compare w
 
 protos: $(VENV)/.dev  ## regenerate the committed stubs
 	$(PROTOC) --python_out=proto --mypy_out=quiet:proto proto/wattgram/v1/telemetry.proto
+	$(PROTOC) -I collector --python_out=collector --mypy_out=quiet:collector $(PUSH_PROTO)
 
 protos-check: $(VENV)/.dev  ## fail when the committed stubs are not what the .proto gives
 	@out=$$(mktemp -d) && \
 	$(PROTOC) --python_out=$$out --mypy_out=quiet:$$out proto/wattgram/v1/telemetry.proto && \
-	for file in telemetry_pb2.py telemetry_pb2.pyi; do \
-	  cmp $$out/wattgram/v1/$$file proto/wattgram/v1/$$file || exit 1; \
+	$(PROTOC) -I collector --python_out=$$out --mypy_out=quiet:$$out $(PUSH_PROTO) && \
+	for file in proto/wattgram/v1/telemetry_pb2.py $(PUSH_PROTO:.proto=_pb2.py); do \
+	  cmp $$out/$${file#*/} $$file && cmp $$out/$${file#*/}i $${file}i || exit 1; \
 	done && rm -r $$out
+
+deb: $(VENV)/.test debian  ## dist/*.deb of agent and collector, for this release and machine
+	$(BIN)/python deploy/packages/deb.py --out dist
+
+agent-zipapp: $(VENV)/.test  ## dist/wattgram-agent.pyz; LIBRARIES=DIR: those of another machine
+	$(BIN)/python deploy/packages/single_file.py $(if $(LIBRARIES),--libraries "$(LIBRARIES)")
 
 docs: $(VENV)/.test  ## regenerate the pages that are made from code
 	$(BIN)/python -m pytest -q tests/docs --update-golden
 
+site: $(VENV)/.test  ## the documentation as a site, into var/site
+	$(BIN)/python -m mkdocs build --strict --quiet -f deploy/site/mkdocs.yml
+
+newcomer: debian  ## do what the tutorial says in a fresh clone of what is committed; say how long
+	$(PYTHON) tests/newcomer.py
+
+screenshots: $(VENV)/.test debian axe  ## the page in light, dark and on a phone, into docs/images
+	WATTGRAM_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_page.py -k picture
+
+demo-alert: $(VENV)/.run  ## see an alert on the emission rate fire and resolve, on this machine
+	@$(MAKE) --no-print-directory debian DEBIAN_PACKAGES="prometheus prometheus-alertmanager"
+	@$(BIN)/python deploy/demo/alert.py $(ALERT)
+
 pane: $(VENV)/.run  ## capture what `top` shows of this machine into docs/top.md (root)
 	$(BIN)/python deploy/demo/pane.py
+
+dashboards: $(VENV)/.test  ## write the Grafana dashboards from deploy/grafana/wattgram_grafana
+	PYTHONPATH=deploy/grafana $(BIN)/python -m wattgram_grafana
 
 golden: $(VENV)/.test  ## accept what /metrics shows now
 	$(BIN)/python -m pytest -q -m "not servers" --update-golden
@@ -99,6 +129,18 @@ $(VENV)/.fuzz: $(VENV)/.test
 	@$(PIP) install -c $(CONSTRAINTS) --only-binary atheris --group fuzz || \
 	  echo "atheris cannot be installed: fuzzing goes on without it" >&2
 	@touch $@
+
+# What the pages are tested with for people who see or hear them otherwise.
+AXE_VERSION := 4.14.1
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+axe: $(VENV)/bin/python
+	@test -f $(VENV)/axe-core/axe.min.js || { \
+	  cd $(VENV) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && \
+	  echo "$(AXE_SHA256)  axe-core-$(AXE_VERSION).tgz" | sha256sum --check --quiet && \
+	  mkdir -p axe-core && \
+	  tar xzf axe-core-$(AXE_VERSION).tgz -C axe-core --strip-components=1 package/axe.min.js && \
+	  rm axe-core-$(AXE_VERSION).tgz; \
+	} || echo "could not get axe-core with npm: the tests that need it will skip" >&2
 
 # Debian's own servers, for the tests that run against real ones. Where they are missing and may
 # not be installed, those tests say so and skip.

@@ -33,6 +33,7 @@ from wattgram_collector.ledger import (
 )
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.ledger.sums import PostedSum
 
 
 def configured(directory: Path, **changes: Any) -> CollectorConfig:
@@ -174,6 +175,9 @@ class TroubledLedger:
         self, first_slot: int, end_slot: int, agent_key: int | None = None
     ) -> Iterator[Posted]:
         return self._inner.posted(first_slot, end_slot, agent_key)
+
+    def posted_sums(self, first_slot: int, end_slot: int, *, by_slot: bool) -> Iterator[PostedSum]:
+        return self._inner.posted_sums(first_slot, end_slot, by_slot=by_slot)
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         return self._inner.used(first_slot, end_slot, agent_key)

@@ -26,6 +26,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
     def compare(path: Path, text: str) -> None:
         if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert text == path.read_text(encoding="utf-8")
 

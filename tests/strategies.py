@@ -72,7 +72,9 @@ series = st.builds(
     counted=st.booleans(),
     component=st.sampled_from(Component),
 )
-source_states = st.builds(SourceState, source=labels, state=st.sampled_from(State), reason=texts)
+source_states = st.builds(
+    SourceState, source=labels, state=st.sampled_from(State), reason=texts, fix=texts
+)
 tables = st.builds(
     SeriesTable,
     number=st.integers(1, UINT32_MAX),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import json
 import os
 import platform
 import sys
@@ -13,9 +14,11 @@ from typing import Any, Final
 
 from wattgram import logs
 from wattgram.lock import only_one
-from wattgram.settings import SettingsError, dump
+from wattgram.manual import illustrate
+from wattgram.settings import SettingsError, as_data, dump
 from wattgram_agent import __version__, doctor, readout
 from wattgram_agent.config import AgentConfig, load_config, require_directories
+from wattgram_agent.examples import EXAMPLES
 from wattgram_agent.host import SystemClock
 from wattgram_agent.observer import Observer
 from wattgram_agent.roster import find_sources
@@ -23,6 +26,8 @@ from wattgram_agent.whereabouts import Said, in_words, zone_now
 
 EXIT_FAILURE: Final = 1
 EXIT_BAD_CONFIG: Final = 2
+EXIT_TOO_LITTLE: Final = 3
+EXIT_CODES: Final = {"doctor": {EXIT_TOO_LITTLE: "less can be known here than --require wants"}}
 TOP_SECONDS: Final = 2.0
 
 
@@ -35,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = _config(options)
     except SettingsError as error:
+        if options.command is _check_config and options.json:
+            print(json.dumps({"good": False, "problems": [str(error)]}))
         print(f"wattgram-agent: {error}", file=sys.stderr)
         return EXIT_BAD_CONFIG
     logs.configure(config.log.level, config.log.format)
@@ -116,17 +123,14 @@ def _sample(config: AgentConfig, options: argparse.Namespace) -> int:
 def _doctor(config: AgentConfig, options: argparse.Namespace) -> int:
     observer = _observer(config)
     try:
-        lost = observer.beat().lost
+        roster = doctor.as_read(observer.roster, observer.beat().lost)
         where = _where(config)
         doctor.print_diagnosis(
-            doctor.as_read(observer.roster, lost),
-            where,
-            in_words(where, config.grid_zone_file),
-            as_json=options.json,
+            roster, where, in_words(where, config.grid_zone_file), as_json=options.json
         )
     finally:
         observer.close()
-    return 0
+    return 0 if doctor.is_enough(roster, options.require) else EXIT_TOO_LITTLE
 
 
 def _top(config: AgentConfig, options: argparse.Namespace) -> int:
@@ -168,12 +172,13 @@ def _observer(config: AgentConfig) -> Observer:
 
 
 def _check_config(_: AgentConfig, options: argparse.Namespace) -> int:
-    print(f"{options.config or 'the defaults'}: good")
+    good = f"{options.config or 'the defaults'}: good"
+    print(json.dumps({"good": True, "problems": []}) if options.json else good)
     return 0
 
 
-def _print_config(config: AgentConfig, _: argparse.Namespace) -> int:
-    print(dump(config), end="")
+def _print_config(config: AgentConfig, options: argparse.Namespace) -> int:
+    print(json.dumps(as_data(config), indent=2) if options.json else dump(config).rstrip())
     return 0
 
 
@@ -243,6 +248,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     diagnosis = command("doctor", _doctor, "Say what can be measured here, and what would help.")
     diagnosis.add_argument("--json", action="store_true", help="as JSON")
+    diagnosis.add_argument(
+        "--require", choices=("measured", "modelled"), help="fail where less than that is known"
+    )
     enroll = command("enroll", _enroll, "Get this host's certificate with a one-time token.")
     enroll.add_argument("--collector", required=True, metavar="URL", help="https://host:port")
     enroll.add_argument(
@@ -256,8 +264,12 @@ def _parser() -> argparse.ArgumentParser:
     renew.add_argument("--collector", default="", metavar="ADDRESS", help="host:port, of gRPC")
     renew.add_argument("--directory", type=Path, metavar="DIR", help="default: tls.directory")
     _add_spool(commands, common)
-    command("check-config", _check_config, "Read the configuration and say whether it is good.")
-    command("print-config", _print_config, "Print the effective configuration, commented.")
+    for added in (
+        command("check-config", _check_config, "Read the configuration and say if it is good."),
+        command("print-config", _print_config, "Print the effective configuration, commented."),
+    ):
+        added.add_argument("--json", action="store_true", help="as JSON")
+    illustrate(parser, EXAMPLES, EXIT_CODES)
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -290,8 +291,10 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> AgentConfi
 def require_directories(config: AgentConfig) -> None:
     """Raise SettingsError unless the kernel's files are where they are said to be.
 
-    Otherwise every source would say that this host has no meter.
+    Otherwise every source would say that this host has no meter. Only Linux has such files.
     """
+    if not sys.platform.startswith("linux"):
+        return
     for name in ("sysfs", "procfs"):
         path = getattr(config.path, name)
         if not path.is_dir():

@@ -16,7 +16,7 @@ from typing import Final
 
 from wattgram.durable import write_durably
 from wattgram.handshake import Hello
-from wattgram.notify import notify_systemd
+from wattgram.notify import WATCHDOG, notify_systemd
 from wattgram.readings import LABEL_LENGTH_MAX, State
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_agent import __version__, tls_files
@@ -117,7 +117,7 @@ async def _run_until_signal(sampler: Sampler, uplink: Uplink) -> None:
         loop.call_soon_threadsafe(uplink.notify)
 
     def on_beat() -> None:
-        notify_systemd("WATCHDOG=1")
+        notify_systemd(WATCHDOG)
 
     sampling = asyncio.ensure_future(asyncio.to_thread(sampler.run, stop, on_batch, on_beat))
     delivering = asyncio.ensure_future(uplink.run())

@@ -57,6 +57,21 @@ def diagnose(roster: Roster, where: Said = NOWHERE) -> dict[str, Any]:
     }
 
 
+def is_enough(roster: Roster, required: str | None) -> bool:
+    """PURE. Return whether the host's energy is known as well as is asked: measured or modelled.
+
+    Nothing asked is always enough; measured is only what is measured in all its parts.
+    """
+    qualities = {
+        decision.zone.quality
+        for decision in roster.decisions
+        if decision.counted and decision.zone.kind is Kind.ENERGY
+    }
+    if required == Quality.MEASURED:
+        return qualities == {Quality.MEASURED}
+    return bool(qualities) or required is None
+
+
 def as_text(diagnosis: dict[str, Any], whereabouts: str = "") -> str:
     """PURE. Return the diagnosis as tables for a person, 96 columns wide."""
     sources, zones = diagnosis["sources"], diagnosis["zones"]

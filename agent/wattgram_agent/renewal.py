@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import sys
 import time
@@ -39,6 +40,11 @@ LOOK_SECONDS: Final = 3600.0
 RETRY_SECONDS_MIN: Final = 60.0
 RETRY_SECONDS_MAX: Final = 3600.0
 _COMPLAINT_BYTES_MAX: Final = 4_096
+_CHILD: Final = (
+    "import os, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); "
+    "from wattgram_agent.__main__ import main; sys.exit(main())"
+)
+"""The agent finds itself where its parent did: in a package or a zip file, too."""
 _EXPIRED: Final = (
     "certificate_expired agent_id=%s: the collector lets it in no more, what is measured waits in "
     "the spool; enrol again (wattgram-collector enroll %s)"
@@ -126,7 +132,7 @@ class Renewer:
 
 async def renew_in_child(directory: Path, address: str) -> None:
     """Run `wattgram-agent renew` and wait for it; raises RenewalError."""
-    arguments = ("-m", "wattgram_agent", "renew", "--directory", str(directory))
+    arguments = ("-c", _CHILD, os.pathsep.join(sys.path), "renew", "--directory", str(directory))
     try:
         child = await asyncio.create_subprocess_exec(
             sys.executable,

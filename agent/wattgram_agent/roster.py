@@ -9,7 +9,14 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
-from wattgram.readings import Series, SeriesTable, SourceState, State
+from wattgram.readings import (
+    FIX_LENGTH_MAX,
+    LABEL_LENGTH_MAX,
+    Series,
+    SeriesTable,
+    SourceState,
+    State,
+)
 from wattgram_agent.composition import Decision, Preferences, Silence, compose, series_of
 from wattgram_agent.config import AgentConfig
 from wattgram_agent.scout import Discoverer, Scout
@@ -119,7 +126,12 @@ class Roster:
             grid_zone=grid_zone,
             series=tuple(self.series().values()),
             sources=tuple(
-                SourceState(source=finding.name, state=finding.state, reason=finding.reason[:200])
+                SourceState(
+                    source=finding.name,
+                    state=finding.state,
+                    reason=finding.reason[:LABEL_LENGTH_MAX],
+                    fix=finding.fix if len(finding.fix) <= FIX_LENGTH_MAX else "",
+                )
                 for finding in self.findings
             ),
         )

@@ -12,14 +12,17 @@ from typing import Any, Final
 
 from wattgram import logs
 from wattgram.lock import only_one
-from wattgram.settings import SettingsError, dump
+from wattgram.manual import illustrate
+from wattgram.settings import SettingsError, as_data, dump
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector import __version__, greenest
 from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
+from wattgram_collector.examples import EXAMPLES
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.reports import commands as reports
+from wattgram_collector.reports import export_commands
 from wattgram_collector.reports.times import joined
 
 EXIT_FAILURE: Final = 1
@@ -33,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = load_config(options.config, os.environ)
         _check_intensities(config)
     except SettingsError as error:
+        if options.command is _check_config and options.json:
+            print(json.dumps({"good": False, "problems": [str(error)], "warnings": []}))
         print(f"wattgram-collector: {error}", file=sys.stderr)
         return EXIT_BAD_CONFIG
     logs.configure(config.log.level, config.log.format)
@@ -92,19 +97,22 @@ def _check_config(config: CollectorConfig, options: argparse.Namespace) -> int:
     from wattgram_collector.intensities.providers.wiring import problems
     from wattgram_collector.pricing import unknown_zones
 
-    found = problems(config.providers)
+    found, unknown = problems(config.providers), list(unknown_zones(config))
+    if options.json:
+        print(json.dumps({"good": not found, "problems": list(found), "warnings": unknown}))
     for problem in found:
         print(f"wattgram-collector: {options.config}: {problem}", file=sys.stderr)
     if found:
         return EXIT_BAD_CONFIG
-    for unknown in unknown_zones(config):
-        print(f"wattgram-collector: warning: {unknown}", file=sys.stderr)
-    print(f"{options.config or 'the defaults'}: good")
+    for warning in unknown:
+        print(f"wattgram-collector: warning: {warning}", file=sys.stderr)
+    if not options.json:
+        print(f"{options.config or 'the defaults'}: good")
     return 0
 
 
-def _print_config(config: CollectorConfig, _: argparse.Namespace) -> int:
-    print(dump(config), end="")
+def _print_config(config: CollectorConfig, options: argparse.Namespace) -> int:
+    print(json.dumps(as_data(config), indent=2) if options.json else dump(config).rstrip())
     return 0
 
 
@@ -139,8 +147,13 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_commands(commands, common)
     greenest.add_to(commands, common)
     reports.add_to(commands, common)
-    command("check-config", _check_config, "Read the configuration and say whether it is good.")
-    command("print-config", _print_config, "Print the effective configuration, commented.")
+    export_commands.add_to(commands, common)
+    for added in (
+        command("check-config", _check_config, "Read the configuration and say if it is good."),
+        command("print-config", _print_config, "Print the effective configuration, commented."),
+    ):
+        added.add_argument("--json", action="store_true", help="as JSON")
+    illustrate(parser, EXAMPLES, {})
     return parser
 
 

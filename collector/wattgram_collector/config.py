@@ -20,11 +20,17 @@ from wattgram.settings import (
 )
 from wattgram.units import BYTES_PER_MEBIBYTE
 from wattgram_collector.accounting import network as networks
+from wattgram_collector.accounting.budget_settings import (
+    BudgetSettings,
+    EmissionLimitSettings,
+    require_selections,
+)
 from wattgram_collector.accounting.market_settings import MarketSettings, require_sites_of
 from wattgram_collector.accounting.network_settings import NetworkSettings
 from wattgram_collector.accounting.site_settings import SiteSettings, require_sites
 from wattgram_collector.accounting.uncertainty_settings import UncertaintySettings
 from wattgram_collector.intensities.providers.settings import ProviderSettings, require_kinds
+from wattgram_collector.push.settings import PushSettings
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"
 
@@ -256,12 +262,22 @@ class ExpositionSettings:
         default=False,
         help_text="Show every meter by itself too, as wattgram_sensor_energy_joules_total.",
     )
+    sd_address: str = setting(
+        "", "host:port that /sd names for every target; empty: the one that it was asked under."
+    )
+    runbook_url: str = setting(
+        "", "Address of the published docs/runbooks.md, to which each problem on the page links."
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.zero_seconds <= ZERO_SECONDS_MAX:
             raise ValueError(
                 f"zero_seconds must be 0 to {ZERO_SECONDS_MAX:.0f}: {self.zero_seconds}"
             )
+        if self.sd_address:
+            require_address("sd_address", self.sd_address)
+        if self.runbook_url and not self.runbook_url.startswith(("https://", "http://")):
+            raise ValueError(f"runbook_url must begin with https://: {self.runbook_url}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +447,7 @@ class CollectorConfig:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     exposition: ExpositionSettings = field(default_factory=ExpositionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    push: PushSettings = field(default_factory=PushSettings)
     log: LogSettings = field(default_factory=LogSettings)
     uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
     redfish: dict[str, RedfishSettings] = setting(
@@ -448,6 +465,12 @@ class CollectorConfig:
     providers: dict[str, ProviderSettings] = setting(
         {}, "Who is asked for live carbon intensities, one section each, see docs/providers.md."
     )
+    budgets: dict[str, BudgetSettings] = setting(
+        {}, "Carbon budgets by day, month or year, one section each, see docs/budgets.md."
+    )
+    emission_limits: dict[str, EmissionLimitSettings] = setting(
+        {}, "Rates of emission that an alert is about, one section each, see docs/alerts.md."
+    )
 
     def __post_init__(self) -> None:
         names: dict[str, str] = {}
@@ -457,6 +480,7 @@ class CollectorConfig:
             if other != name:
                 raise ValueError(f"redfish.{other} and redfish.{name} are the same host")
         require_kinds(self.providers)
+        require_selections(self.budgets, self.emission_limits)
         require_sites(self.sites, self.site_of_host, self.networks, self.network)
         require_sites_of(self.market, self.sites)
         has_authority = self.access.directory is not None

@@ -14,6 +14,7 @@ from typing import Final
 import grpc
 import grpc.aio
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from wattgram.notify import notify_systemd
 from wattgram.units import NANOSECONDS_PER_SECOND
@@ -24,10 +25,18 @@ from wattgram_collector.access.tls import TlsError
 from wattgram_collector.access.wiring import Access
 from wattgram_collector.accounting.sites import Sites
 from wattgram_collector.advising import advisor
+from wattgram_collector.budgeting import Budgeting
 from wattgram_collector.config import CollectorConfig, LimitSettings
 from wattgram_collector.exposition.advice_routes import advice_routes
+from wattgram_collector.exposition.api.reports import Desk
+from wattgram_collector.exposition.api.routes import api_routes
+from wattgram_collector.exposition.discovery import discovery_routes
+from wattgram_collector.exposition.export_routes import export_routes
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
+from wattgram_collector.exposition.own_budgets import BudgetMetrics
 from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
+from wattgram_collector.exposition.own_push import PushMetrics
+from wattgram_collector.exposition.pages.routes import page_routes
 from wattgram_collector.exposition.web import application
 from wattgram_collector.ingest.agents import Fleet
 from wattgram_collector.ingest.committer import Committer
@@ -37,8 +46,11 @@ from wattgram_collector.ingest.turns import Turns
 from wattgram_collector.ledger import Ledger, storage
 from wattgram_collector.open_files import allow_open_files
 from wattgram_collector.pricing import Pricing
+from wattgram_collector.push.wiring import PushError, Pushing
 from wattgram_collector.redfish.watch import hosts_of_meters, watching
 from wattgram_collector.reload import Reload
+from wattgram_collector.views.source import Surroundings, Views
+from wattgram_collector.watchdog import beating_until
 
 LOG: Final = logging.getLogger("wattgram.collector")
 GRACE_SECONDS: Final = 5.0
@@ -83,7 +95,7 @@ async def run(config: CollectorConfig) -> None:
         LOG.info("serving grpc=%s http=%s", _at(config.grpc.address, grpc_port),
                  _at(config.http.address, http_port))  # fmt: skip
         notify_systemd("READY=1")
-        await asked.wait()
+        await beating_until(asked)
         notify_systemd("STOPPING=1")
     ledger.close()
     LOG.info("stopped")
@@ -104,18 +116,21 @@ async def serving(
     certificates = _certificates(config, fleet)
     config = certificates.config
     access = _access(config, reload)
+    pushing = _pushing(config)
     pricing = Pricing(config, ledger, committer, fleet)
-    turns = Turns(hosts_of_meters(config.redfish))
-    turns.load(ledger, records.values())
-    intake = Intake(ledger, committer, fleet, pricing.books, Sites(config, pricing.places).terms,
-                    config.limits.as_sent, turns, bounds=config.limits)  # fmt: skip
+    terms_of = Sites(config, pricing.places).terms
+    intake = Intake(ledger, committer, fleet, pricing.books, terms_of, config.limits.as_sent,
+                    _turns(config, ledger), bounds=config.limits)  # fmt: skip
+    budgeting = Budgeting(config, fleet, committer, terms_of, storage.summing(config))
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
     service.add_to(server)
     certificates.add_to(server)
     grpc_port = _bind(server, config, certificates)
     await server.start()
-    runner = _pages(config, fleet, intake, committer, access, certificates, pricing)
+    views = _views(config, fleet, committer, certificates, pricing, budgeting)
+    about_itself = _registry(intake, committer, access, certificates, pricing, budgeting, pushing)
+    runner = _pages(config, fleet, about_itself, committer, access, certificates, pricing, views)
     await runner.setup()
     await committer.probe()  # one that is to be read only says so before it is asked
     committing = asyncio.ensure_future(committer.run())
@@ -127,10 +142,13 @@ async def serving(
         own = IngestService(intake)
         async with (
             pricing.running(stop),
+            budgeting.running(stop),
+            views.running(stop),
             watching(config, own, intake, stop),
             access.watching(stop),
             certificates.watching(reload, stop),
             service.letting_in(stop),
+            pushing.running(fleet, about_itself, ledger),
         ):
             yield grpc_port, http_port
     finally:
@@ -155,33 +173,91 @@ async def _end(committing: asyncio.Future[None], committer: Committer) -> None:
 def _pages(
     config: CollectorConfig,
     fleet: Fleet,
+    about_itself: CollectorRegistry,
+    committer: Committer,
+    access: Access,
+    certificates: Certificates,
+    pricing: Pricing,
+    views: Views,
+) -> web.AppRunner:
+    """Return the HTTP side, with all that stands before it."""
+    reports = Desk(config)
+    zero_nanoseconds = int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND)
+    app = application(
+        fleet,
+        about_itself,
+        lambda: committer.is_healthy,
+        zero_nanoseconds,
+        sensors=config.exposition.sensors,
+        trouble=lambda: str(committer.trouble or ""),
+        guard=access.guard,
+        others=[
+            *advice_routes(advisor(config, pricing.history, pricing.places.zone)),
+            *api_routes(views, reports),
+            *page_routes(
+                views,
+                runbook_url=config.exposition.runbook_url,
+                sources=tuple(pricing.places.sources.values()),
+            ),
+        ],
+    )
+    app.on_shutdown.append(reports.shut)
+    app.add_routes(certificates.routes())
+    app.add_routes(discovery_routes(fleet, about_itself, config.exposition))
+    app.add_routes(export_routes(lambda: storage.reading(config)))
+    access.porch.stand_before(app)
+    return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+
+
+def _views(
+    config: CollectorConfig,
+    fleet: Fleet,
+    committer: Committer,
+    certificates: Certificates,
+    pricing: Pricing,
+    budgeting: Budgeting,
+) -> Views:
+    """Return what the pages and the API show."""
+    return Views(
+        fleet,
+        storage.summing(config),
+        Surroundings(
+            terms_of=Sites(config, pricing.places).terms,
+            book=pricing.books.location,
+            advisor=advisor(config, pricing.history, pricing.places.zone),
+            budgets=budgeting.reckoned,
+            trouble=lambda: committer.trouble,
+            expiries=certificates.expiries,
+        ),
+    )
+
+
+def _registry(
     intake: Intake,
     committer: Committer,
     access: Access,
     certificates: Certificates,
     pricing: Pricing,
-) -> web.AppRunner:
-    """Return the HTTP side, with all that stands before it."""
-    app = application(
-        fleet,
-        registry(
-            intake,
-            committer,
-            AccessMetrics(access),
-            CertificateMetrics(certificates),
-            PricingMetrics(pricing),
-            ProviderMetrics(pricing.counts),
-        ),
-        lambda: committer.is_healthy,
-        int(config.exposition.zero_seconds * NANOSECONDS_PER_SECOND),
-        sensors=config.exposition.sensors,
-        trouble=lambda: str(committer.trouble or ""),
-        guard=access.guard,
-        advice=advice_routes(advisor(config, pricing.history, pricing.places.zone)),
+    budgeting: Budgeting,
+    pushing: Pushing,
+) -> CollectorRegistry:
+    """Return what the collector says of itself, as metrics."""
+    return registry(
+        intake,
+        committer,
+        AccessMetrics(access),
+        CertificateMetrics(certificates),
+        PricingMetrics(pricing),
+        ProviderMetrics(pricing.counts),
+        BudgetMetrics(budgeting),
+        PushMetrics(pushing),
     )
-    app.add_routes(certificates.routes())
-    access.porch.stand_before(app)
-    return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+
+
+def _turns(config: CollectorConfig, ledger: Ledger) -> Turns:
+    turns = Turns(hosts_of_meters(config.redfish))
+    turns.load(ledger, ledger.agents())
+    return turns
 
 
 def _stop_with(task: asyncio.Task[object] | None) -> Callable[[asyncio.Future[None]], None]:
@@ -200,6 +276,13 @@ def _certificates(config: CollectorConfig, fleet: Fleet) -> Certificates:
     try:
         return Certificates(config, fleet.knows)
     except CertificatesError as error:
+        raise StartError(str(error)) from error
+
+
+def _pushing(config: CollectorConfig) -> Pushing:
+    try:
+        return Pushing(config)
+    except PushError as error:
         raise StartError(str(error)) from error
 
 

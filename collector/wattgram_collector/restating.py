@@ -156,6 +156,7 @@ class Restater:
             change = restated.changes.get(agent.record.key)
             if change is not None:
                 agent.totals.adjustment += change
+        self._committer.tell(range(due.day * SLOTS_PER_DAY, (due.day + 1) * SLOTS_PER_DAY))
         LOG.debug("restated zone=%s day=%d slots=%d", due.zone, due.day, restated.slots)
 
 

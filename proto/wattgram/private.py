@@ -26,7 +26,7 @@ def read_private(path: Path, exposed: Callable[[Path], None] | None = None) -> b
         mode = os.fstat(file.fileno()).st_mode
         if mode & _WRITABLE_BY_OTHERS:
             raise PermissionError(1, "others than its owner may write it (chmod 0600)", str(path))
-        if exposed is not None and mode & _READABLE_BY_OTHERS:
+        if exposed is not None and mode & _READABLE_BY_OTHERS and not _is_credential(path):
             exposed(path)
         return file.read(PRIVATE_BYTES_MAX)
 
@@ -45,3 +45,11 @@ def create_private(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, for its owner only; raises FileExistsError, OSError."""
     durable.create(path, data, _PRIVATE)
     durable.sync_directory(path.parent)
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd put the file there for this process: others cannot enter the folder, though
+    the mode of the file, where its reader is named in an ACL, looks as if its group could read it.
+    """
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(directory) and path.parent == Path(directory or "")

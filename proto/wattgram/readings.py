@@ -17,6 +17,8 @@ from wattgram.units import NANOSECONDS_PER_MICROSECOND
 
 QUANTITY_MAX = (1 << 62) - 1
 LABEL_LENGTH_MAX = 200
+FIX_LENGTH_MAX = 500
+"""What would solve a problem is one line of at most so many characters, or is not told."""
 
 
 class Kind(StrEnum):
@@ -81,11 +83,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """The state of one power source and, unless it is active, why."""
+    """The state of one power source and, unless it is active, why and what would change it."""
 
     source: str
     state: State
     reason: str = ""
+    fix: str = ""
 
     def __post_init__(self) -> None:
         require_label("source", self.source)

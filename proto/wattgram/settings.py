@@ -107,6 +107,11 @@ def dump(settings: Any) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+def as_data(settings: Any) -> dict[str, Any]:
+    """Return `settings` as an object for JSON: what `dump` says."""
+    return _parsed(dump(settings))
+
+
 def _parsed(text: str) -> dict[str, Any]:
     """Return the table in a TOML text; raises ValueError for whatever is wrong with it."""
     try:

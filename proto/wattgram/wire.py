@@ -135,7 +135,12 @@ def encode_series(table: SeriesTable) -> bytes:
             for series in table.series
         ],
         sources=[
-            pb.SourceState(source=state.source, state=_STATES[state.state], reason=state.reason)
+            pb.SourceState(
+                source=state.source,
+                state=_STATES[state.state],
+                reason=state.reason,
+                fix=state.fix,
+            )
             for state in table.sources
         ],
     )
@@ -254,7 +259,12 @@ def _decode_series(message: pb.Series) -> SeriesTable:
             for descriptor in message.descriptors
         ),
         sources=tuple(
-            SourceState(source=state.source, state=_STATE_OF[state.state], reason=state.reason)
+            SourceState(
+                source=state.source,
+                state=_STATE_OF[state.state],
+                reason=state.reason,
+                fix=state.fix,
+            )
             for state in message.sources
         ),
     )

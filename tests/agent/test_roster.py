@@ -168,6 +168,17 @@ def test_a_reason_of_any_length_fits_into_the_table() -> None:
     assert len(build_roster({"rapl": verbose}, PATHS).table(1, "", "").sources[0].reason) <= 200
 
 
+@pytest.mark.parametrize(("length", "told"), [(500, 500), (501, 0)])
+def test_the_collector_is_told_the_fix_or_nothing_where_it_is_no_line(
+    length: int, told: int
+) -> None:
+    def closed(paths: HostPaths) -> Source:
+        raise SourceUnavailableError(State.PERMISSION_DENIED, "root only", "x" * length)
+
+    (state,) = build_roster({"rapl": closed}, PATHS).table(1, "", "").sources
+    assert state.fix == "x" * told
+
+
 def test_a_closed_roster_closed_its_sources() -> None:
     rapl = source(PACKAGE)
     roster(rapl).close()

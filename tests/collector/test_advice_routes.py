@@ -52,7 +52,7 @@ def over(known: History) -> Advisor:
 async def served(known: History | None = None) -> AsyncIterator[Callable[..., Any]]:
     """Give `ask(path)`: status and body."""
     routes = advice_routes(over(scene() if known is None else known), lambda: NOW + 0.5)
-    app = application([], CollectorRegistry(), lambda: True, 0, advice=routes)
+    app = application([], CollectorRegistry(), lambda: True, 0, others=routes)
     async with TestClient(TestServer(app)) as client:
 
         async def ask(path: str) -> tuple[int, Any]:

@@ -30,6 +30,7 @@ from letting_in import (
     live,
     written,
 )
+from page_scenes import Told, empty
 from wattgram_collector.access import http, passwords
 from wattgram_collector.access.budget import BURST, REFILL_SECONDS, FailureBudget, peer_of
 from wattgram_collector.access.credentials import Role, bearer
@@ -38,6 +39,7 @@ from wattgram_collector.access.passwords import WAITING_MAX
 from wattgram_collector.advising import advisor
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.exposition.advice_routes import advice_routes
+from wattgram_collector.exposition.pages.routes import page_routes
 from wattgram_collector.exposition.web import application
 from wattgram_collector.intensities.history import History
 
@@ -64,8 +66,9 @@ async def ask_for_a_token(_: web.Request) -> web.Response:
 def closed_app(guard: Guard) -> web.Application:
     """The routes that are there, and some as they may be added later."""
     advice = advice_routes(advisor(CollectorConfig(), History(), lambda zone: zone))
+    others = [*advice, *page_routes(Told(empty()))]
     app = application(
-        list(small_fleet()), CollectorRegistry(), lambda: True, 0, guard=guard, advice=advice
+        list(small_fleet()), CollectorRegistry(), lambda: True, 0, guard=guard, others=others
     )
     app.router.add_route("*", "/undeclared", say_hello)
     app.router.add_post("/for-admins", needs(Role.ADMIN)(_another()))

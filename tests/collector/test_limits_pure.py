@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import strategies
 from builders import hello
 from wattgram.handshake import Ack, HostFacts, Limits, Refusal
-from wattgram.readings import LABEL_LENGTH_MAX
+from wattgram.readings import LABEL_LENGTH_MAX, SourceState, State
 from wattgram.v1 import telemetry_pb2 as pb
 from wattgram.wire import decode_collector_message, encode_hello
 from wattgram_collector.config import CollectorConfig, LimitSettings
@@ -34,7 +34,13 @@ from wattgram_collector.ingest.admission import (
 from wattgram_collector.ingest.answers import REFUSALS_MAX, STUCK_SECONDS, Answers
 from wattgram_collector.ingest.buckets import Bucket
 from wattgram_collector.ingest.folding import fold_labels
-from wattgram_collector.ingest.greeting import GreetingError, hello_of, tidy, version_with
+from wattgram_collector.ingest.greeting import (
+    GreetingError,
+    hello_of,
+    tidy,
+    tidy_fix,
+    version_with,
+)
 from wattgram_collector.ingest.pressure import (
     BATCH_BURST_SECONDS,
     CPU_BURST_SECONDS,
@@ -44,6 +50,7 @@ from wattgram_collector.ingest.pressure import (
     Pressure,
     pause_milliseconds,
 )
+from wattgram_collector.ingest.tables import tidy_sources
 from wattgram_collector.ledger import Tally, TallyKey
 
 # ── buckets ──────────────────────────────────────────────────────────────────────────────
@@ -400,6 +407,18 @@ def test_what_describes_is_cut_and_what_names_must_be_right() -> None:
     assert found.facts.site == '"}\\'
     assert len(found.agent_version) == 200
     assert tidy("\u2028é") == "?é"
+
+
+def test_what_an_agent_says_of_its_sources_is_tidied() -> None:
+    said = SourceState(source="rapl", state=State.ERROR, reason="a\nb", fix="sudo a\nb")
+    (found,) = tidy_sources([said])
+    assert (found.reason, found.fix) == ("a?b", "sudo a b")
+
+
+def test_a_fix_is_one_line_to_copy_or_nothing() -> None:
+    assert tidy_fix("sudo a\n  b é") == "sudo a   b é"
+    assert tidy_fix("x" * 500) == "x" * 500
+    assert tidy_fix("x" * 501) == ""
     with pytest.raises(GreetingError, match="a boot id of 201 characters"):
         hello_of(encode_hello(hello(boot_id="b" * 201)))
 

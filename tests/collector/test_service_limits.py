@@ -376,7 +376,7 @@ async def test_what_an_agent_names_does_not_break_the_page(tmp_path: Path) -> No
     evil = 'a"} 1\\n# {x="\\'
     async with served(tmp_path) as on:
         sources = tuple(
-            SourceState(source=f"{evil}{n}", state=State.ERROR, reason="y" * 900)
+            SourceState(source=f"{evil}{n}", state=State.ERROR, reason="y" * 900, fix="z" * 501)
             for n in range(300)
         )
         named = table(replace(PACKAGE, source=evil), sources=sources, grid_zone=evil)

@@ -1,11 +1,9 @@
-"""The HTTP side: formats by what the client accepts, health, and a page that invents nothing."""
+"""The HTTP side: formats by what the client accepts, and health."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from builders import NOW, PACKAGE, RECEIVE, SECOND, batch, record, reported, small_fleet, table
+from builders import batch, small_fleet
 from collector_fakes import TroubledLedger, calling, configured
-from wattgram.handshake import HostFacts
 from wattgram.wire import encode_batch
 from wattgram_collector.config import ExpositionSettings
 from wattgram_collector.daemon import serving
-from wattgram_collector.exposition import page
 from wattgram_collector.exposition.web import OPENMETRICS, TEXT, application
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.ledger import AgentTotals
 
 PROMETHEUS = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -183,95 +178,3 @@ async def test_a_collector_is_not_ready_while_its_ledger_fails(
             await caller.send(encode_batch(batch()))
             await caller.until(1)
         assert await status() == 200
-
-
-# ── the page ─────────────────────────────────────────────────────────────────────────────
-
-
-class Reader(HTMLParser):
-    """Collects the cells of the table, and every tag and attribute."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.tags: set[str] = set()
-        self.links: list[str] = []
-        self._in_cell = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.links += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
-        if tag == "tr":
-            self.rows.append([])
-        self._in_cell = tag == "td"
-        if self._in_cell:
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_cell:
-            self.rows[-1][-1] += data
-
-
-def rows(*agents: Agent, now: int = NOW) -> list[list[str]]:
-    return Reader(page.render(agents, now)).rows[1:]
-
-
-def test_the_page_shows_what_the_metrics_say() -> None:
-    assert rows(*reversed(small_fleet()[:2])) == [
-        ["alpha", "reports", "85.0", "measured", "30.60", "FR", "annual",
-         "0.000236", "0.085", "0.000000"],
-        ["beta", "late", "unknown", "unknown", "unknown", "DE", "unknown",
-         "0.000083", "0.020", "0.000056"],
-    ]  # fmt: skip
-
-
-def test_what_is_not_known_is_called_unknown_and_not_zero() -> None:
-    (row,) = rows(Agent(record(), AgentTotals()))
-    assert row == ["alpha", "late", *["unknown"] * 8]
-    (unpriced,) = rows(reported(record(), (table(grid_zone="XX"), batch([3_600_000]))))
-    assert unpriced[6:] == ["unpriced", "0.000001", "unknown", "0.000001"]
-
-
-def test_what_was_measured_as_zero_is_zero() -> None:
-    (row,) = rows(reported(record(), (table(), batch([0]))))
-    assert row[2:5] == ["0.0", "measured", "0.00"]
-    assert row[7:] == ["0.000000", "0.000", "0.000000"]
-
-
-def test_a_host_of_only_traffic_has_no_energy_to_show() -> None:
-    (row,) = rows(reported(record(), (table(RECEIVE), batch([5]))))
-    assert row[7:] == ["unknown", "unknown", "unknown"]
-
-
-@pytest.mark.parametrize("host", ["<script>alert(1)</script>", '"><img src=x>', "a&amp;b", "'"])
-def test_a_host_name_is_text_and_nothing_else(host: str) -> None:
-    facts = HostFacts(host=host)
-    agent = reported(record(host=host, facts=facts), (table(PACKAGE, grid_zone=host), batch()))
-    read = Reader(page.render([agent], NOW))
-    assert read.rows[1][0] == read.rows[1][5] == host
-    assert not read.tags & {"script", "img"}
-
-
-async def test_the_page_asks_nothing_of_anybody_else() -> None:
-    async with served(*small_fleet()) as client:
-        answer = await client.get("/")
-        html = await answer.text()
-    read = Reader(html)
-    assert not [link for link in read.links if re.match(r"[a-z]+:|/", link)]
-    assert not read.tags & {"script", "link", "img", "iframe", "object", "form"}
-    assert not re.search(r"@import|url\(", html)
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-
-
-def test_an_empty_fleet_says_what_to_do() -> None:
-    assert "wattgram-agent run" in page.render([], NOW)
-
-
-def test_only_hosts_that_report_are_in_the_sum() -> None:
-    assert "1 host reports; power of 1 of them: 85.0 W." in page.render(small_fleet()[:2], NOW)
-    late = page.render(small_fleet()[:2], NOW + 60 * SECOND)
-    assert "0 hosts report; power of 0 of them: unknown." in late

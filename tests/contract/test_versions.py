@@ -88,7 +88,8 @@ def test_an_old_agents_hello_is_read(hello: Hello) -> None:
 def test_an_old_agents_tables_and_batches_are_read(sent: tuple[SeriesTable, Batch]) -> None:
     table, batch = sent
     status = replace(batch.status, sent_wall_unix_nanoseconds=0, sent_boottime_nanoseconds=0)
-    assert decode_agent_message(aged(table), {}) == table
+    sources = tuple(replace(one, fix="") for one in table.sources)
+    assert decode_agent_message(aged(table), {}) == replace(table, sources=sources)
     assert decode_agent_message(aged(batch), {table.number: table}) == replace(
         batch, status=status
     )

@@ -39,7 +39,9 @@ class OwnMetrics(Collector):
             "wattgram_build", "The collector's version.", value={"version": __version__}
         )
         yield GaugeMetricFamily(
-            "wattgram_ingest_streams", "Agents connected now.", value=intake.streams
+            "wattgram_ingest_streams",
+            "Streams open now: an agent without TLS opens one for each delivery.",
+            value=intake.streams,
         )
         yield CounterMetricFamily(
             "wattgram_ingest_batches",

@@ -36,7 +36,7 @@ class PricingMetrics(Collector):
         slots.add_metric(["prior"], restater.prior_period_slots)
         yield slots
         yield GaugeMetricFamily(
-            "wattgram_restatement_backlog_days",
+            "wattgram_restatement_backlog",
             "Days of grid zones that are still to be restated.",
             value=restater.waiting,
         )

@@ -1,4 +1,4 @@
-"""The HTTP side: /metrics, /healthz, /readyz and the page."""
+"""The HTTP side: /metrics, /healthz, /readyz, and what else is served beside them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from wattgram_collector.access.credentials import Role
 from wattgram_collector.access.http import Guard, needs
-from wattgram_collector.exposition import page, text
+from wattgram_collector.exposition import text
 from wattgram_collector.exposition.encoder import Encoder
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.ingest.agents import Fleet
@@ -36,7 +36,7 @@ def application(
     sensors: bool = False,
     trouble: Callable[[], str] = lambda: "",
     guard: Guard | None = None,
-    advice: Iterable[web.RouteDef] = (),
+    others: Sequence[web.RouteDef] = (),
 ) -> web.Application:
     """Return the routes over what they show, behind `guard`; without it everybody may read."""
 
@@ -71,18 +71,12 @@ def application(
         why = f": {trouble()}" if trouble() else ""
         return web.Response(status=503, text=f"the ledger does not accept batches{why}\n")
 
-    @needs(Role.READ)
-    async def index(_: web.Request) -> web.Response:
-        html = page.render(fleet, time.time_ns(), trouble())
-        return web.Response(text=html, content_type="text/html")
-
     app = web.Application()
     (guard or Guard(None)).stand_before(app)
-    app.router.add_get("/", index)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.add_routes(advice)
+    app.add_routes(others)
     return app
 
 

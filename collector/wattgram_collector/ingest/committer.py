@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -44,6 +44,21 @@ class Committer:
         self._changed: LedgerChangedError | None = None
         self.commits = 0
         self.failures = 0
+        self._followers: list[set[int]] = []
+
+    def follow(self) -> set[int]:
+        """Return a set to which every slot is added that is posted to, or restated, from now on.
+
+        Whoever asked for it empties it.
+        """
+        self._followers.append(set())
+        return self._followers[-1]
+
+    def tell(self, slots: Iterable[int]) -> None:
+        """Tell those who follow that the ledger has something else in these slots now."""
+        changed = set(slots)
+        for one in self._followers:
+            one.update(changed)
 
     @property
     def is_healthy(self) -> bool:
@@ -142,6 +157,8 @@ class Committer:
             outcomes = [None] * len(waiting)
         for (_, done), outcome in zip(waiting, outcomes, strict=True):
             done(outcome)
+        if self._followers:
+            self.tell(key.slot for one in outcomes if one for key in one.entry.postings)
 
     async def close(self) -> None:
         """Commit what waits and let the thread go."""

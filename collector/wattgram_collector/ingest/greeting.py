@@ -8,7 +8,7 @@ from typing import Final
 import grpc
 
 from wattgram.handshake import Hello, HostFacts
-from wattgram.readings import LABEL_LENGTH_MAX
+from wattgram.readings import FIX_LENGTH_MAX, LABEL_LENGTH_MAX
 from wattgram.wire import (
     OLDEST_PROTOCOL_VERSION,
     PROTOCOL_VERSION,
@@ -76,6 +76,12 @@ def version_with(hello: Hello) -> int:
 
 def spoken(oldest: int, newest: int) -> str:
     return f"{newest}" if oldest >= newest else f"{oldest} to {newest}"
+
+
+def tidy_fix(text: str) -> str:
+    """Return a command as one line that can be copied; nothing where it is too long for one."""
+    line = "".join(one if one.isprintable() else " " for one in text)
+    return line if len(line) <= FIX_LENGTH_MAX else ""
 
 
 def tidy(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from wattgram.readings import LABEL_LENGTH_MAX, SeriesTable, SourceState
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.ingest.greeting import tidy
+from wattgram_collector.ingest.greeting import tidy, tidy_fix
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.reckoning import RefusalError, Told
 
@@ -92,4 +92,7 @@ def require_table(table: SeriesTable, max_series: int) -> None:
 
 def tidy_sources(sources: Sequence[SourceState]) -> tuple[SourceState, ...]:
     """PURE. Return what is shown of the sources: so many, with a reason that fits on a page."""
-    return tuple(replace(one, reason=tidy(one.reason)) for one in sources[:SOURCES_MAX])
+    return tuple(
+        replace(one, reason=tidy(one.reason), fix=tidy_fix(one.fix))
+        for one in sources[:SOURCES_MAX]
+    )

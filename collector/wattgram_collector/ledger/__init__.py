@@ -16,6 +16,7 @@ from wattgram.readings import Series
 from wattgram_collector.intensity import Recorded
 from wattgram_collector.ledger.entries import Entry, Outcome, Tally, TallyKey
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
+from wattgram_collector.ledger.sums import PostedSum
 from wattgram_collector.ledger.totals import AgentTotals
 
 SEQUENCE_MAX: Final = (1 << 63) - 1
@@ -108,6 +109,12 @@ class Ledger(Protocol):
         self, first_slot: int, end_slot: int, agent_key: int | None = None
     ) -> Iterator[Posted]:
         """Yield what is posted in `[first_slot, end_slot)`, of one agent or of all."""
+
+    def posted_sums(self, first_slot: int, end_slot: int, *, by_slot: bool) -> Iterator[PostedSum]:
+        """Yield what is posted in `[first_slot, end_slot)`, summed: by agent, or by slot.
+
+        For another thread, or for agents in groups, see `Sums`.
+        """
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         """Return what each series of an agent used in `[first_slot, end_slot)`."""

@@ -40,6 +40,8 @@ from wattgram_collector.ledger.sqlite_file import (
 )
 from wattgram_collector.ledger.sqlite_migrations import migrate, require_current
 from wattgram_collector.ledger.sqlite_restating import restate
+from wattgram_collector.ledger.sqlite_sums import Meanings, posted_sums
+from wattgram_collector.ledger.sums import PostedSum
 
 
 class SqliteLedger:
@@ -328,6 +330,11 @@ class SqliteLedger:
             {key: terms for terms, key in self._terms.items()},
             {key: factor for factor, key in self._factors.items()},
         )  # fmt: skip
+
+    def posted_sums(self, first_slot: int, end_slot: int, *, by_slot: bool) -> Iterator[PostedSum]:
+        """See Ledger."""
+        period = first_slot, end_slot
+        return posted_sums(self._file, Meanings(), period, None, by_slot=by_slot)
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         """See Ledger."""

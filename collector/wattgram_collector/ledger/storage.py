@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from wattgram_collector.config import CollectorConfig
@@ -10,6 +11,8 @@ from wattgram_collector.ledger import Ledger, sqlite_commands
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_commands import ledger_path
 from wattgram_collector.ledger.sqlite_opening import open_ledger
+from wattgram_collector.ledger.sqlite_sums import Meanings, SqliteSums
+from wattgram_collector.ledger.sums import Sums
 
 
 def opened(config: CollectorConfig) -> Ledger:
@@ -23,6 +26,16 @@ def opened(config: CollectorConfig) -> Ledger:
 def reading(config: CollectorConfig) -> Ledger:
     """Open a ledger that another process may have open, to look at; raises LedgerError."""
     return SqliteLedger.reading(ledger_path(config))
+
+
+def summing(config: CollectorConfig) -> Callable[[], Sums]:
+    """Return what opens the ledger to be summed, an instant each: close it soon.
+
+    From any thread, while the collector writes; what it gives raises LedgerError. It is quick
+    from the second time on.
+    """
+    meanings = Meanings()
+    return lambda: SqliteSums(ledger_path(config), meanings)
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:

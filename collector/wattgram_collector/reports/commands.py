@@ -110,7 +110,13 @@ def explained(ledger: Ledger, host: AgentRecord, period: Period, every: Every) -
 def _reported(
     config: CollectorConfig, options: argparse.Namespace, ledger: Ledger, period: Period
 ) -> Iterable[str]:
-    by = By(options.by)
+    return reported(config, By(options.by), options.format, ledger, period)
+
+
+def reported(
+    config: CollectorConfig, by: By, form: str, ledger: Ledger, period: Period
+) -> Iterable[str]:
+    """Return the lines of a report as a table, `csv` or `json`; raises LedgerError."""
     agents = {one.key: one for one in ledger.agents()}
     report = Report(by, agents)
     rows_posted = _added(report, days_posted(ledger, period))
@@ -126,9 +132,9 @@ def _reported(
         for key in agents
     }
     rows = (row._replace(figures=row.figures + fleet) for row in report.rows(mixes, uncertainty))
-    if options.format == "csv":
+    if form == "csv":
         return [report_text.as_csv(rows, by).rstrip("\n")]
-    if options.format == "json":
+    if form == "json":
         return [report_text.as_json(rows, by, period)]
     return report_text.as_table(rows, by, period)
 

@@ -6,7 +6,7 @@ Everything is in base units (watts, joules, grams, seconds); whoever shows it ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wattgram.readings import Quality, State
@@ -74,6 +74,10 @@ class Total:
     """Of the facility beyond the hosts' meters, by stated PUEs; not in `grams_by_tier`."""
     network_grams: float = 0.0
     """Modelled, outside the hosts; not in `grams_by_tier`."""
+    loss_grams: float = 0.0
+    """Of what the grid loses on the way, where that is stated; not in `grams_by_tier`."""
+    upstream_grams: float = 0.0
+    """Of fuel supply, where hosts are priced at the stack; not in `grams_by_tier`."""
 
     @property
     def energy_joules(self) -> float:
@@ -104,6 +108,16 @@ class Group:
     power_watts: float | None
     """Of those whose power is known now."""
     total: Total | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadShare:
+    """A workload of one name on all hosts together, over the last hour."""
+
+    kind: str
+    name: str
+    hosts: int
+    energy_joules: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +166,26 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PricedBy:
+    """What a host's energy is multiplied with: g = (J / 3.6e6) x g/kWh, and PUE - 1 beside it."""
+
+    zone: str
+    grams_per_kilowatt_hour: float
+    tier: Tier
+    provider: str
+    version: str
+    scope: str
+    boundary: str
+    losses: str
+    valid_from_unix_seconds: int | None
+    """None for a yearly average; so is the end."""
+    valid_until_unix_seconds: int | None
+    pue: float | None
+    """None where nobody knows it: nothing is added for it."""
+    pue_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostDetail:
     """Everything about one host."""
 
@@ -173,6 +207,12 @@ class HostDetail:
     spooled_batches: int | None
     agent_resident_memory_bytes: int | None
     problems: tuple[Problem, ...]
+    priced_by: PricedBy | None = None
+    """Which factor prices its energy now; None where nothing does."""
+    missing_batches: int = 0
+    """That never came, since the counters began."""
+    refused_batches: Mapping[str, int] = field(default_factory=dict)
+    """By reason, since the counters began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +285,7 @@ class FleetView:
     unpriced_watts: float
     """Known power for which no intensity is known."""
     last_day: Total | None
+    """With the accounting slot that is not over yet."""
     history: tuple[Step, ...]
     """The last day, in equal steps that end with the newest whole accounting slot."""
     history_at_unix_seconds: int | None
@@ -256,3 +297,7 @@ class FleetView:
     zones: tuple[Zone, ...]
     budgets: tuple[Budget, ...]
     problems: tuple[Problem, ...]
+    by_workload: tuple[WorkloadShare, ...] = ()
+    """Those that used most in the last hour; not all of them, and idle is a row."""
+    is_history_whole: bool = True
+    """Whether every host has its own group; with very many sites the rest are one."""

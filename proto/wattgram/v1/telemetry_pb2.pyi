@@ -426,19 +426,23 @@ class SourceState(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FIX_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     state: Global___State.ValueType
     reason: _builtins.str
+    fix: _builtins.str
+    """the command or setting that would change it; empty where nothing would"""
     def __init__(
         self,
         *,
         source: _builtins.str = ...,
         state: Global___State.ValueType = ...,
         reason: _builtins.str = ...,
+        fix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fix", b"fix", "reason", b"reason", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,222 @@
+"""Sums over the SQLite file, made by SQLite: see `wattgram_collector.ledger.sums`.
+
+The rows of a slot are added up first and given the factor that holds now afterwards: a thousand
+hosts on one grid are then one look-up and not a thousand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from wattgram.readings import Kind, Quality
+from wattgram.workloads import SOURCE as SHARES
+from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.terms import Terms
+from wattgram_collector.intensity import Accounting, Intensity, Signal
+from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_reading import ODD
+from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
+from wattgram_collector.ledger.sums import CountedSum, PostedSum, WorkloadSum
+
+REMEMBERED_MAX: Final = 50_000
+_KEYS_AT_ONCE: Final = 5_000
+
+_NETWORK: Final = ", ".join(f"'{one.value}'" for one in NETWORK)
+
+# Whose restatements a posting follows: the same rules as in `sqlite_rows.posted`.
+_POSTED: Final = f"""
+WITH chosen AS MATERIALIZED (
+  SELECT CAST(key AS INTEGER) AS agent, value AS label FROM json_each(?1)
+), held AS MATERIALIZED (
+  SELECT signal, zone, slot, factor, max(pass) FROM repricings
+  WHERE slot >= ?2 AND slot < ?3 AND is_prior_period = 0 GROUP BY signal, zone, slot
+), summed AS MATERIALIZED (
+  SELECT c.label, p.slot, p.account, p.terms, p.factor,
+         sum(p.quantity >> 32) AS high, sum(p.quantity & 4294967295) AS low
+  FROM chosen c CROSS JOIN postings p
+    ON p.agent = c.agent AND p.slot >= ?2 AND p.slot < ?3
+  GROUP BY 1, 2, 3, 4, 5
+)
+SELECT s.label, CASE WHEN ?4 THEN s.slot END, s.account, s.terms,
+       coalesce(h.factor, s.factor), sum(s.high), sum(s.low)
+FROM summed s
+JOIN terms t ON t.key = s.terms
+LEFT JOIN factors f ON f.key = s.factor
+LEFT JOIN held h ON h.slot = s.slot
+  AND h.zone = CASE WHEN s.account IN ({_NETWORK}) THEN t.network_zone ELSE t.zone END
+  AND h.signal = CASE s.account
+    WHEN '{Account.MARKET.value}' THEN
+      CASE WHEN coalesce(f.accounting, '{Accounting.LOCATION.value}')
+        = '{Accounting.LOCATION.value}' THEN '{Signal.AVERAGE.value}' END
+    WHEN '{Account.MARGINAL.value}' THEN '{Signal.MARGINAL.value}'
+    ELSE '{Signal.AVERAGE.value}' END
+  AND coalesce(f.tier, '') <> '{FINAL.value}'
+GROUP BY 1, 2, 3, 4, 5
+"""  # noqa: S608
+
+_COUNTED: Final = f"""
+WITH chosen AS MATERIALIZED (
+  SELECT CAST(key AS INTEGER) AS agent, value AS label FROM json_each(?1)
+)
+SELECT c.label, CASE WHEN ?4 THEN u.slot END, s.quality,
+       sum(u.quantity >> 32), sum(u.quantity & 4294967295)
+FROM series s JOIN chosen c ON c.agent = s.agent
+CROSS JOIN usage u ON u.series = s.key AND u.slot >= ?2 AND u.slot < ?3
+WHERE s.counted AND s.kind = '{Kind.ENERGY.value}'
+GROUP BY 1, 2, 3
+"""  # noqa: S608
+
+_WORKLOADS: Final = f"""
+SELECT s.domain, s.instance, count(DISTINCT s.agent),
+       sum(u.quantity >> 32) AS high, sum(u.quantity & 4294967295) AS low
+FROM series s
+CROSS JOIN usage u ON u.series = s.key AND u.slot >= ?1 AND u.slot < ?2
+WHERE s.source = '{SHARES}' AND NOT s.counted AND s.kind = '{Kind.ENERGY.value}'
+GROUP BY 1, 2 ORDER BY high * 4294967296.0 + low DESC, 1, 2 LIMIT ?3
+"""  # noqa: S608
+
+_Meaning = TypeVar("_Meaning")
+
+
+class Meanings:
+    """What keys of a file stand for, looked up once. A row that has a key never changes."""
+
+    def __init__(self) -> None:
+        self._terms: dict[int, Terms] = {}
+        self._factors: dict[int, Intensity | None] = {}
+
+    def learn(self, file: SqliteFile, terms: Iterable[int], factors: Iterable[int]) -> None:
+        """Look up what is new; raises LedgerError."""
+        _learn(file, "SELECT key, text FROM terms", self._terms, terms, _terms_of)
+        self._factors[0] = None
+        _learn(file, sql.SELECT_FACTORS, self._factors, factors, sql.factor_of)
+
+    def terms(self, key: int) -> Terms:
+        return self._terms[key]
+
+    def factor(self, key: int) -> Intensity | None:
+        return self._factors[key]
+
+
+def _terms_of(values: list[Any]) -> Terms:
+    return Terms.from_text(*values)
+
+
+def _learn(
+    file: SqliteFile,
+    select: str,
+    known: dict[int, _Meaning],
+    keys: Iterable[int],
+    made: Callable[[list[Any]], _Meaning],
+) -> None:
+    wanted = set(keys)
+    if len(known) > REMEMBERED_MAX:
+        for key in known.keys() - wanted - {0}:
+            del known[key]
+    new = sorted(wanted - known.keys())
+    for first in range(0, len(new), _KEYS_AT_ONCE):
+        some = json.dumps(new[first : first + _KEYS_AT_ONCE])
+        for key, *values in file.all(
+            f"{select} WHERE key IN (SELECT value FROM json_each(?))",  # noqa: S608
+            some,
+        ):
+            known[key] = made(values)
+
+
+class SqliteSums:
+    """See `Sums`. Opened for one look; `meanings` may be kept from look to look."""
+
+    def __init__(self, path: Path, meanings: Meanings | None = None) -> None:
+        """Raises LedgerError."""
+        self._file = SqliteFile(path, read_only=True)
+        self._meanings = meanings or Meanings()
+        try:
+            self._file.execute("BEGIN")
+            self._file.all("SELECT 1 FROM schema_version")  # the instant is that of a first read
+        except LedgerError:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+
+    def posted_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        by_slot: bool,
+        groups: Mapping[int, int] | None = None,
+    ) -> Iterator[PostedSum]:
+        """See Sums."""
+        period = first_slot, end_slot
+        return posted_sums(self._file, self._meanings, period, groups, by_slot=by_slot)
+
+    def counted_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        by_slot: bool,
+        groups: Mapping[int, int] | None = None,
+    ) -> Iterator[CountedSum]:
+        """See Sums."""
+        try:
+            for group, slot, quality, *halves in self._file.all(
+                _COUNTED, *_asked(self._file, (first_slot, end_slot), groups, by_slot=by_slot)
+            ):
+                yield CountedSum(group, slot, Quality(quality), sql.whole(*halves))
+        except ODD as error:
+            raise LedgerError(str(error), Trouble.DAMAGED) from error
+
+    def workload_sums(self, first_slot: int, end_slot: int, most: int) -> list[WorkloadSum]:
+        """See Sums."""
+        return [
+            WorkloadSum(kind, name, hosts, sql.whole(*halves))
+            for kind, name, hosts, *halves in self._file.all(
+                _WORKLOADS, first_slot, end_slot, most
+            )
+        ]
+
+
+def posted_sums(
+    file: SqliteFile,
+    meanings: Meanings,
+    period: tuple[int, int],
+    groups: Mapping[int, int] | None,
+    *,
+    by_slot: bool,
+) -> Iterator[PostedSum]:
+    """Yield the postings of a period as `Sums.posted_sums` says; raises LedgerError."""
+    found = file.all(_POSTED, *_asked(file, period, groups, by_slot=by_slot))
+    try:
+        meanings.learn(file, {row[3] for row in found}, {row[4] for row in found})
+        for group, slot, account, terms, factor, *halves in found:
+            yield PostedSum(
+                group,
+                slot,
+                Account(account),
+                meanings.terms(terms),
+                meanings.factor(factor),
+                sql.whole(*halves),
+            )
+    except (KeyError, *ODD) as error:
+        raise LedgerError(f"a row that leads nowhere: {error}", Trouble.DAMAGED) from error
+
+
+def _asked(
+    file: SqliteFile,
+    period: tuple[int, int],
+    groups: Mapping[int, int] | None,
+    *,
+    by_slot: bool,
+) -> tuple[str, int, int, bool]:
+    if groups is None:
+        keys = [key for (key,) in file.all("SELECT key FROM agents")]
+        groups = {key: 0 if by_slot else key for key in keys}
+    return json.dumps(groups), *period, by_slot

@@ -1,0 +1,82 @@
+"""The seam of sums: what a period comes to, added up where it is stored.
+
+A day of a thousand hosts is a million rows. Whoever shows it needs a few thousand sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from wattgram.readings import Quality
+from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.terms import Terms
+from wattgram_collector.intensity import Intensity
+
+
+class PostedSum(NamedTuple):
+    """Postings that were priced alike, as they stand now: restatements are in."""
+
+    group: int
+    """The agent's key, unless agents were grouped; 0 where all are one."""
+    slot: int | None
+    """None where slots were not asked for."""
+    account: Account
+    terms: Terms
+    factor: Intensity | None
+    """Which prices it now; None where nothing does."""
+    quantity: int
+    """In the unit of the account."""
+
+
+class CountedSum(NamedTuple):
+    """Microjoules of counted meters that are known equally well."""
+
+    group: int
+    slot: int | None
+    quality: Quality
+    quantity: int
+
+
+class WorkloadSum(NamedTuple):
+    """Microjoules that a workload of one name used on all hosts together."""
+
+    kind: str
+    name: str
+    hosts: int
+    quantity: int
+
+
+class Sums(Protocol):
+    """One instant of a ledger, on a connection of its own: from any thread, one at a time.
+
+    `groups`: which sum each agent belongs to, by its key; agents that are not in it are left out.
+    Without it each agent is by itself, or with `by_slot` all are one. Everything raises
+    LedgerError.
+    """
+
+    def posted_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        by_slot: bool,
+        groups: Mapping[int, int] | None = None,
+    ) -> Iterator[PostedSum]:
+        """Yield the postings of `[first_slot, end_slot)`, summed."""
+
+    def counted_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        by_slot: bool,
+        groups: Mapping[int, int] | None = None,
+    ) -> Iterator[CountedSum]:
+        """Yield the energy of counted meters in `[first_slot, end_slot)`, summed by quality."""
+
+    def workload_sums(self, first_slot: int, end_slot: int, most: int) -> list[WorkloadSum]:
+        """Return the `most` workloads that used most in `[first_slot, end_slot)`, in order."""
+
+    def close(self) -> None:
+        """Let go of the instant."""

@@ -1,0 +1,203 @@
+"""What the ledger adds up by itself is what comes out when its rows are added up one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import IDLE_SHARE, MODEL, PACKAGE, SLOT, WEB, apply, entry, intensity, terms
+from ledger_files import MEMORY, change
+from wattgram.handshake import HostFacts
+from wattgram.readings import Quality
+from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.accounting.slots import slot_start_unix_seconds
+from wattgram_collector.intensity import Accounting, Intensity, Signal, Tier
+from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger.restatement import Restatement
+from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.ledger.sqlite_sums import Meanings, SqliteSums
+from wattgram_collector.ledger.sums import WorkloadSum
+
+UNCOUNTED = replace(PACKAGE, domain="core", counted=False)
+LARGE = (1 << 62) + 12_345
+SLOTS = range(SLOT, SLOT + 3)
+FACTORS = (
+    None,
+    intensity("FR", "44.18"),
+    intensity("FR", "7", tier=Tier.OPERATOR),
+    intensity("FR", "0", accounting=Accounting.MARKET),
+    intensity("DE", "341.5"),
+    intensity("FR", "600", signal=Signal.MARGINAL),
+)
+TERMS = (terms("FR"), terms("DE"), terms("FR", network_zone="DE"))
+KEYS = st.builds(
+    PostingKey,
+    st.sampled_from(Account),
+    st.sampled_from(SLOTS),
+    st.sampled_from(TERMS),
+    st.sampled_from(FACTORS),
+)
+POSTED = st.dictionaries(KEYS, st.integers(0, LARGE), max_size=8)
+
+
+@st.composite
+def restatements(draw: st.DrawFn) -> Restatement:
+    zone = draw(st.sampled_from(("FR", "DE")))
+    signal = draw(st.sampled_from((Signal.AVERAGE, Signal.MARGINAL)))
+    slots = draw(st.sets(st.sampled_from(SLOTS), min_size=1))
+    grams = draw(st.sampled_from(("50", "60")))
+    return Restatement(
+        signal=signal,
+        zone=zone,
+        factors={slot: live(slot, grams, zone, signal=signal) for slot in slots},
+        begun_unix_seconds=1,
+        reason="test",
+        first_open_slot=draw(st.sampled_from((0, SLOT + 1))),
+    )
+
+
+def live(slot: int, grams: str, zone: str, **changes: Any) -> Intensity:
+    start = slot_start_unix_seconds(slot)
+    return intensity(
+        zone, grams, tier=Tier.LIVE, valid_from_unix_seconds=start,
+        valid_until_unix_seconds=start + 300, **changes,
+    )  # fmt: skip
+
+
+@contextmanager
+def stored(directory: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(directory / "ledger.sqlite")) as ledger:
+        for number in (1, 2, 3):
+            ledger.enrol(f"agent-{number}", HostFacts(host=f"host-{number}"))
+            ledger.open_session(number, "session-1", 1)
+        yield ledger
+
+
+def summed(
+    ledger: SqliteLedger, first: int, end: int, groups: Mapping[int, int], *, by_slot: bool
+) -> Counter[tuple[object, ...]]:
+    found: Counter[tuple[object, ...]] = Counter()
+    for row in ledger.posted(first, end):
+        if row.agent_key in groups:
+            slot = row.slot if by_slot else None
+            key = groups[row.agent_key], slot, row.account, row.terms, row.restated
+            found[key] += row.quantity
+    return found
+
+
+@given(
+    posted=st.lists(POSTED, min_size=1, max_size=4),
+    restated=st.lists(restatements(), max_size=3),
+    late=POSTED,
+    end=st.sampled_from((SLOT + 1, SLOT + 3)),
+    groups=st.none() | st.dictionaries(st.integers(1, 3), st.integers(7, 8)),
+)
+def test_sums_are_those_of_the_rows(
+    posted: list[dict[PostingKey, int]],
+    restated: list[Restatement],
+    late: dict[PostingKey, int],
+    end: int,
+    groups: dict[int, int] | None,
+) -> None:
+    """However large, restated, frozen, final or late."""
+    with TemporaryDirectory(dir=MEMORY) as directory, stored(Path(directory)) as ledger:
+        for number, some in enumerate(posted):
+            apply(ledger, [entry(number + 1, agent_key=number % 2 + 1, postings=some)])
+        for one in restated:
+            ledger.restate(one)
+        apply(ledger, [entry(1, agent_key=3, postings=late)])
+        with closing(SqliteSums(Path(directory, "ledger.sqlite"))) as sums:
+            for by_slot in (False, True):
+                found: Counter[tuple[object, ...]] = Counter()
+                for group, *key, quantity in sums.posted_sums(
+                    SLOT, end, by_slot=by_slot, groups=groups
+                ):
+                    assert (group, *key) not in found
+                    found[group, *key] = quantity
+                each = {key: 0 if by_slot else key for key in (1, 2, 3)}
+                chosen = each if groups is None else groups
+                assert found == summed(ledger, SLOT, end, chosen, by_slot=by_slot)
+                if groups is None:
+                    own = ledger.posted_sums(SLOT, end, by_slot=by_slot)
+                    assert found == {tuple(key): quantity for *key, quantity in own}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Two hosts over two slots: a measured meter, a modelled one, and a workload of each."""
+    with stored(tmp_path) as ledger:
+        usage = {(PACKAGE, SLOT): LARGE, (PACKAGE, SLOT + 1): 5, (MODEL, SLOT): 3,
+                 (WEB, SLOT): 2, (IDLE_SHARE, SLOT): 9, (UNCOUNTED, SLOT): 100}  # fmt: skip
+        apply(ledger, [entry(1, usage, factor=FACTORS[1])])
+        apply(ledger, [entry(1, {(PACKAGE, SLOT): LARGE, (WEB, SLOT): 8}, agent_key=2)])
+    return tmp_path / "ledger.sqlite"
+
+
+def test_counted_energy_is_summed_by_how_well_it_is_known(path: Path) -> None:
+    with closing(SqliteSums(path)) as sums:
+        assert set(sums.counted_sums(SLOT, SLOT + 2, by_slot=False)) == {
+            (1, None, Quality.MEASURED, LARGE + 5),
+            (1, None, Quality.MODELLED, 3),
+            (2, None, Quality.MEASURED, LARGE),
+        }
+        assert set(sums.counted_sums(SLOT, SLOT + 1, by_slot=True)) == {
+            (0, SLOT, Quality.MEASURED, 2 * LARGE),
+            (0, SLOT, Quality.MODELLED, 3),
+        }
+        assert set(sums.counted_sums(SLOT + 1, SLOT + 2, by_slot=True, groups={1: 4})) == {
+            (4, SLOT + 1, Quality.MEASURED, 5)
+        }
+
+
+def test_workloads_of_a_name_are_one_and_the_greatest_come_first(path: Path) -> None:
+    with closing(SqliteSums(path)) as sums:
+        web = WorkloadSum(WEB.domain, WEB.instance, 2, 10)
+        idle = WorkloadSum(IDLE_SHARE.domain, IDLE_SHARE.instance, 1, 9)
+        assert sums.workload_sums(SLOT, SLOT + 2, 9) == [web, idle]
+        assert sums.workload_sums(SLOT, SLOT + 2, 1) == [web]
+        assert sums.workload_sums(SLOT + 1, SLOT + 2, 9) == []
+
+
+def test_a_look_is_of_one_instant_in_another_thread_while_more_comes(path: Path) -> None:
+    meanings = Meanings()
+    found: list[int] = []
+
+    def look(sums: SqliteSums) -> None:
+        with closing(sums):
+            rows = sums.posted_sums(SLOT + 1, SLOT + 2, by_slot=True)
+            found.append(sum(row.quantity for row in rows))
+
+    def at_once(sums: SqliteSums) -> None:
+        thread = Thread(target=look, args=(sums,))
+        thread.start()
+        thread.join()
+
+    with closing(SqliteLedger(path)) as ledger:
+        before = SqliteSums(path, meanings)
+        apply(ledger, [entry(2, {(PACKAGE, SLOT + 1): 7}, factor=FACTORS[4])])
+        at_once(before)
+        at_once(SqliteSums(path, meanings))
+    assert found == [5, 12]
+
+
+def test_where_there_is_no_ledger_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError) as refused:
+        SqliteSums(tmp_path / "ledger.sqlite")
+    assert refused.value.trouble is Trouble.ABSENT
+
+
+def test_a_damaged_row_is_said(path: Path) -> None:
+    change(path, "UPDATE terms SET text = 'nonsense' || key")
+    with closing(SqliteSums(path)) as sums, pytest.raises(LedgerError) as refused:
+        list(sums.posted_sums(SLOT, SLOT + 2, by_slot=True))
+    assert refused.value.trouble is Trouble.DAMAGED
