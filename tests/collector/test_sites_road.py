@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from fractions import Fraction
@@ -32,6 +33,19 @@ MARKET = {
         grams_per_kilowatt_hour=0.0, share=0.25, carbon_free=True, source="PPA", sites=("hall",)
     )
 }
+
+
+def require_sites(metrics: str, discovery: str) -> None:
+    """The operator's word for where a host stands is on its metrics and on its target."""
+    sites = {
+        sample.labels["host"]: sample.labels["site"]
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == "wattgram_host_info"
+    }
+    assert sites == {"host-of-server": "hall", "host-of-laptop": "rest"}
+    found = {one["labels"].get("site") for one in json.loads(discovery)}
+    assert found == {None, "hall", "rest"}
 
 
 async def test_a_site_a_model_and_a_contract_are_on_the_page_and_in_the_ledger(
@@ -74,6 +88,7 @@ async def test_a_site_a_model_and_a_contract_are_on_the_page_and_in_the_ledger(
                     await caller.send(encode_batch(sent))
                     await caller.until(1)
             text = await page(http_port, "/metrics")
+            require_sites(text, await page(http_port, "/sd"))
         rows = list(ledger.posted(0, 1 << 40))
     found = {
         (sample.name.removeprefix("wattgram_"), sample.labels["host"]): sample.value

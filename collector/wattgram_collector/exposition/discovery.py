@@ -64,7 +64,7 @@ def targets(fleet: Iterable[Agent], address: str, scheme: str) -> list[Json]:
     found = [_target(address, scheme, COLLECTOR_PATH, {"instance": COLLECTOR})]
     for agent in sorted(fleet, key=lambda one: one.record.host):
         host, facts = agent.record.host, agent.record.facts
-        labels = {"instance": host, "site": facts.site, "device_class": facts.device_class}
+        labels = {"instance": host, "site": agent.said_site, "device_class": facts.device_class}
         found.append(_target(address, scheme, path_of(host), labels))
     return found
 

@@ -231,7 +231,7 @@ def add_facts(page: Page, agent: Agent) -> None:
         facts.arch,
         facts.device_class,
         agent.zone,
-        facts.site,
+        agent.said_site,
         facts.virtualization,
     ] = 1
     for source, state in {said.source: said.state for said in agent.sources}.items():

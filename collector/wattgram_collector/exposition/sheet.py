@@ -160,7 +160,7 @@ class Sheet:
     def _said(self) -> list[tuple[int, str]]:
         """Return the lines of what the host is, made when it says something else."""
         agent = self.agent
-        told = (agent.record, agent.agent_version, agent.zone, agent.sources)
+        told = (agent.record, agent.agent_version, agent.zone, agent.said_site, agent.sources)
         if told != self._told:
             found = units.page()
             metrics.add_facts(found, agent)

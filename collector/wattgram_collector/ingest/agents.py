@@ -71,12 +71,19 @@ class Agent:
     interval_nanoseconds: int = 10 * NANOSECONDS_PER_SECOND
     agent_version: str = ""
     zone: str = ""
+    site: str = ""
+    """As the operator or its host says; known from the first batch on."""
     clock_offset_nanoseconds: int | None = None
     power_microwatts: int | None = None
     power_quality: Quality | None = None
     intensity: Intensity | None = None
     sources: tuple[SourceState, ...] = ()
     status: AgentStatus | None = None
+
+    @property
+    def said_site(self) -> str:
+        """As it is known now, which before a batch is only what the host says."""
+        return self.site or self.record.facts.site
 
     def is_late(self, now_unix_nanoseconds: int) -> bool:
         """Return whether the agent is silent for longer than it should be."""

@@ -41,6 +41,7 @@ class Claim(NamedTuple):
     zone: str = ""
     place: str = ""
     """Under which name the zone's factor is asked for."""
+    site: str = ""
     boot_id: str = ""
     size_bytes: int = 0
     refusal: RefusalError | None = None
@@ -164,6 +165,7 @@ class Judge:
             length,
             terms.zone,
             terms.asked_place,
+            terms.site,
             told.table.boot_id,
             size_bytes + ROW_BYTES * rows,
         )
@@ -186,7 +188,7 @@ class Judge:
             self._note_clone("a session that goes on after a later one began")
         seconds = newest // NANOSECONDS_PER_SECOND
         intensity = self._intake.books.location.at(claim.place, seconds) if claim.zone else None
-        self._agent.zone = claim.zone
+        self._agent.zone, self._agent.site = claim.zone, claim.site
         self._agent.note(seen, outcome, intensity, time.monotonic_ns())
 
     def _note_clone(self, evidence: str) -> None:
