@@ -163,7 +163,7 @@ class Asset:
     is_capitalised: bool = True
     acquired_on: date | None = None
     disposed_on: date | None = None
-    transport_paid_by_org: bool = True
+    is_transport_paid_by_org: bool = True
     disposal_treatment: str = ""
     condition: Condition = Condition.NEW
     build: Build = field(default_factory=Build)
