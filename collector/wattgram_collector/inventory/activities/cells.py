@@ -40,7 +40,11 @@ def positive(cell: str) -> Fraction:
 
 
 def ratio(cell: str) -> Fraction:
-    found = number(cell)
+    """Return a number of 0 to 1, written as a decimal or as a fraction such as 5/7."""
+    above, slash, below = cell.partition("/")
+    found = number(above)
+    if slash:
+        found /= positive(below)
     if found > 1:
         raise ValueError("must be 0 to 1")
     return found
