@@ -207,6 +207,8 @@ def _plain(asset: Asset, figure: Figure, decision: Decision, unix_seconds: int) 
         tier_factor=figure.tier,
         uncertainty_ratio=figure.uncertainty_ratio,
         is_supplier_data=figure.tier is Quality.DECLARED,
+        org_unit=asset.org_unit,
+        service=asset.service,
         rule=decision.rule,
         evidence=f"asset {asset.asset_id} from {asset.valid_from or 'the first'}",
         note=figure.note,

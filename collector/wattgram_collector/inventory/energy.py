@@ -168,6 +168,8 @@ def _plain(metered: Metered, bound: Bound) -> Posting:
         in_tcs=False,
         tier_activity=metered.quality,
         tier_factor=_TIERS.get(pricing.tier, Quality.DEFAULT) if pricing.tier else Quality.DEFAULT,
+        org_unit=asset.org_unit if asset else "",
+        service=asset.service if asset else "",
         rule=bound.decision.rule if bound.decision else "",
         evidence=f"agent {metered.agent_id} slots {first} to {end - 1}",
     )

@@ -111,6 +111,9 @@ class Posting:
     uncertainty_ratio: Fraction | None = None
     """Half width of the 95 % interval over the value; None: that of the tier."""
     is_supplier_data: bool = False
+    org_unit: str = ""
+    service: str = ""
+    """What it works for; the SCI is of a service."""
     rule: str = ""
     """Of the decision table, or the method of an activity as `T02`."""
     evidence: str = ""

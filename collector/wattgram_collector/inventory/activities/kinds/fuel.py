@@ -47,6 +47,8 @@ def posting(
         tier_factor=factor.tier,
         uncertainty_ratio=activity.uncertainty_ratio,
         is_supplier_data=activity.is_supplier_data,
+        org_unit=activity.org_unit,
+        service=activity.service,
         rule=rule,
         evidence=activity.evidence,
         note=activity.note,
