@@ -35,6 +35,7 @@ SECONDS_PER_YEAR: Final = 365 * SECONDS_PER_DAY
 """Over which the making of an asset is spread: as in the SCI specification's examples."""
 GRAMS_PER_POUND: Final = Fraction("453.59237")
 GRAMS_PER_KILOGRAM: Final = 1_000
+GRAMS_PER_TONNE: Final = 1_000_000
 KILOWATT_HOURS_PER_MEGAWATT_HOUR: Final = 1_000
 
 ACCOUNTING_SLOT_SECONDS: Final = 300
