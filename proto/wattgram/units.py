@@ -31,6 +31,8 @@ MILLISECONDS_PER_SECOND: Final = 1_000
 SECONDS_PER_MINUTE: Final = 60
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_DAY: Final = 86_400
+SECONDS_PER_YEAR: Final = 365 * SECONDS_PER_DAY
+"""Over which the making of an asset is spread: as in the SCI specification's examples."""
 GRAMS_PER_POUND: Final = Fraction("453.59237")
 GRAMS_PER_KILOGRAM: Final = 1_000
 GRAMS_PER_TONNE: Final = 1_000_000
