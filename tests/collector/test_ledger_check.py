@@ -240,7 +240,7 @@ def test_a_file_that_is_cut_off_is_found(path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "{}: schema version 0, this program knows 1 to 3"),
+        (b"", "{}: schema version 0, this program knows 1 to 4"),
         (b"no database at all" * 400, "unreadable: file is not a database"),
     ],
 )

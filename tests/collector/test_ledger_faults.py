@@ -323,7 +323,7 @@ def test_sums_that_are_wrong_are_said_and_stop_nobody(
     change(path, "UPDATE usage SET quantity = 6 WHERE series = 1 AND quantity = 5 AND slot % 2")
     with closing(opened(path)) as ledger:
         deliver(ledger, 11, 11)
-        assert ledger.faults() == 2
+        assert ledger.faults() == 3
     assert {message.split()[0] for message in caplog.messages} == {"ledger_mismatch"}
 
 

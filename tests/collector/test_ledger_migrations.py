@@ -32,6 +32,7 @@ from wattgram_collector.ledger.sqlite_file import SqliteFile
 from wattgram_collector.ledger.sqlite_migrations import (
     SCHEMA_VERSION,
     STEPS,
+    STEPS_BYTES,
     SchemaVersionError,
     migrate,
     version_of,
@@ -211,7 +212,7 @@ def test_without_room_there_is_no_copy_and_it_is_said(
 ) -> None:
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
         old = first_version(disk / "ledger.sqlite")
-        fill_up(disk, but_bytes=2 * old.stat().st_size - 4096)
+        fill_up(disk, but_bytes=2 * old.stat().st_size + STEPS_BYTES - 4096)
         with closing(SqliteLedger(old)) as ledger:
             assert used(ledger.totals()[1])[CORE] == 3
         assert list(disk.glob("*.version-*")) == []

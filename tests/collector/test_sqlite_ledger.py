@@ -19,6 +19,7 @@ from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.ledger import AgentTotals, Entry, Tally
 from wattgram_collector.ledger.sqlite import SqliteLedger
+from wattgram_collector.ledger.sqlite_check import check
 
 FRANCE = intensity("FR", "44.18")
 MISSING = (Tally.MISSING_BATCHES, "")
@@ -44,12 +45,14 @@ def contents(path: Path) -> dict[str, list[Any]]:
         " LEFT JOIN factors f ON f.key = p.factor",
         "tallies": "SELECT * FROM tallies",
         "sessions": "SELECT * FROM sessions",
+        "receipts": "SELECT * FROM receipts",
     }
+    of_keys = {"key", "usage_weighed", "postings_weighed", "row_control"}
     with closing(sqlite3.connect(path)) as database:
         database.row_factory = sqlite3.Row
         return {
             name: sorted(
-                str([row[column] for column in row.keys() if column != "key"])  # noqa: SIM118
+                str([row[column] for column in row.keys() if column not in of_keys])  # noqa: SIM118
                 for row in database.execute(query)
             )
             for name, query in queries.items()
@@ -90,6 +93,8 @@ def test_resending_anything_in_any_interleaving_changes_nothing(delivery: Delive
         assert whole(ledger.totals()) == expected_totals == whole(kept)
         ledger.close()
         assert contents(often) == contents(once)
+        for path in (often, once):
+            assert {one.kind for one in check(path, full=True).findings} <= {"entry"}
 
 
 @given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 5))

@@ -14,7 +14,8 @@ from typing import Final, Protocol
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
 from wattgram_collector.intensity import Recorded
-from wattgram_collector.ledger.entries import Entry, Outcome, Tally, TallyKey
+from wattgram_collector.ledger.entries import Entry, Outcome, Receipt, Receipts, Tally, TallyKey
+from wattgram_collector.ledger.journal import Journal
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sums import PostedSum
 from wattgram_collector.ledger.totals import AgentTotals
@@ -63,7 +64,7 @@ class LedgerChangedError(LedgerError):
     """
 
 
-class Ledger(Protocol):
+class Ledger(Journal, Protocol):
     """Storage of everything that was ever accepted. Called from one thread at a time.
 
     `sizes_bytes` and `faults` may be called from any.
@@ -116,6 +117,9 @@ class Ledger(Protocol):
         For another thread, or for agents in groups, see `Sums`.
         """
 
+    def receipts(self, agent_key: int, first_slot: int, end_slot: int) -> Receipts:
+        """Return which batches are in what an agent used in `[first_slot, end_slot)`."""
+
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         """Return what each series of an agent used in `[first_slot, end_slot)`."""
 
@@ -152,6 +156,8 @@ __all__ = [
     "LedgerChangedError",
     "LedgerError",
     "Outcome",
+    "Receipt",
+    "Receipts",
     "Tally",
     "TallyKey",
     "Trouble",

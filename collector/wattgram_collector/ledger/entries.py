@@ -47,3 +47,22 @@ class Outcome(NamedTuple):
     entry: Entry
     is_new: bool
     missing: int
+
+
+class Receipt(NamedTuple):
+    """Which batches of one session are in what an agent used in one slot."""
+
+    slot: int
+    session: str
+    first_sequence: int
+    last_sequence: int
+    batches: int
+    """Between the two, both included; fewer than that came, or others are of other slots."""
+
+
+class Receipts(NamedTuple):
+    """The receipts of an agent, in order of time."""
+
+    kept_from_slot: int
+    """In slots before it there may be batches of before receipts were kept."""
+    receipts: tuple[Receipt, ...]

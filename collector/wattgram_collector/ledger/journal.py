@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 
 class JournalKind(StrEnum):
@@ -54,6 +54,26 @@ class JournalEntry(NamedTuple):
 
 
 GENESIS: Final = "0" * 64
+
+
+class Journal(Protocol):
+    """Where it is kept; everything raises LedgerError."""
+
+    def append(
+        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+    ) -> tuple[int, int]:
+        """Write records down, all or none; return the first number and the last.
+
+        Without records the first is one more than the last.
+        """
+
+    def journal(
+        self, kinds: Collection[JournalKind] | None = None, after: int = 0
+    ) -> Iterator[JournalEntry]:
+        """Yield the entries of some kinds, or of all, that follow the entry `after`."""
+
+    def close(self) -> None:
+        """Finish; what was appended is durable before."""
 
 
 class JournalError(ValueError):

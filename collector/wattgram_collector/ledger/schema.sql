@@ -1,18 +1,20 @@
--- Version 3. Everything is added to, nothing is taken away or overwritten but high-water marks.
+-- Version 4. Everything is added to, nothing is taken away or overwritten but high-water marks.
 -- A file of an earlier version becomes this one: sqlite_migrations.py, which a change here needs.
 
 CREATE TABLE schema_version (version INTEGER NOT NULL);
-INSERT INTO schema_version VALUES (3);
+INSERT INTO schema_version VALUES (4);
 
 CREATE TABLE agents (
   key INTEGER PRIMARY KEY,
   agent_id TEXT NOT NULL UNIQUE,
   host TEXT NOT NULL UNIQUE,
-  facts TEXT NOT NULL                       -- JSON, as the agent last said it
+  facts TEXT NOT NULL,                      -- JSON, as the agent last said it
+  receipts_from_slot INTEGER NOT NULL DEFAULT 0  -- before it batches came that have no receipt
 );
 
--- The highest sequence of each session whose quantities are in this file. The last four columns
--- are control totals: what must come out when the rows are added up again (`ledger check`).
+-- The highest sequence of each session whose quantities are in this file. The columns from `base` on
+-- are control totals: what must come out when the rows are added up again (`ledger check`). What is
+-- weighed is modulo a prime, see controls.py.
 CREATE TABLE sessions (
   agent INTEGER NOT NULL REFERENCES agents,
   session TEXT NOT NULL,
@@ -23,6 +25,12 @@ CREATE TABLE sessions (
   batches INTEGER NOT NULL DEFAULT 0,          -- added since; applied = base + batches + missing
   usage_control INTEGER NOT NULL DEFAULT 0,    -- all that went to usage, modulo 2^62
   postings_control INTEGER NOT NULL DEFAULT 0, -- all that went to postings, modulo 2^62
+  number INTEGER NOT NULL DEFAULT 0,           -- of the agent's sessions, from 1
+  usage_weighed INTEGER NOT NULL DEFAULT 0,    -- the same, each weighed by what it is of
+  postings_weighed INTEGER NOT NULL DEFAULT 0,
+  tallies_weighed INTEGER NOT NULL DEFAULT 0,
+  receipts_weighed INTEGER NOT NULL DEFAULT 0,
+  row_control INTEGER NOT NULL DEFAULT 0,      -- of all of these that change
   PRIMARY KEY (agent, session)
 ) WITHOUT ROWID;
 
@@ -144,3 +152,34 @@ CREATE TABLE restores (
   restored_unix_nanoseconds INTEGER NOT NULL,
   newest_sample_unix_nanoseconds INTEGER NOT NULL  -- of the data that came back
 );
+
+-- Which batches are in what an agent used in a slot: by session, their sequences and how many.
+CREATE TABLE receipts (
+  agent INTEGER NOT NULL REFERENCES agents,
+  slot INTEGER NOT NULL,
+  session INTEGER NOT NULL,                 -- its number
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  batches INTEGER NOT NULL,
+  row_control INTEGER NOT NULL,
+  PRIMARY KEY (agent, slot, session)
+) WITHOUT ROWID;
+
+-- What people say: each entry has the hash of the one before it in its own. See journal.py.
+CREATE TABLE journal (
+  number INTEGER PRIMARY KEY,
+  recorded_unix_nanoseconds INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  text TEXT NOT NULL,
+  previous_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
+);
+
+-- How many rows a table has, and what the hashes of all of them come to modulo 2^62. Triggers move
+-- it: see controls.py.
+CREATE TABLE controls (
+  name TEXT PRIMARY KEY,
+  row_count INTEGER NOT NULL,
+  control INTEGER NOT NULL
+) WITHOUT ROWID;

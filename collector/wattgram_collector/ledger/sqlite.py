@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,17 @@ from wattgram_collector.ledger import (
     LedgerChangedError,
     LedgerError,
     Outcome,
+    Receipts,
     TallyKey,
     Trouble,
+    adding,
+    sqlite_controls,
+    sqlite_journal,
 )
 from wattgram_collector.ledger import sqlite_reading as reading
 from wattgram_collector.ledger import sqlite_rows as rows
 from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.journal import JournalEntry, JournalKind, JournalRecord
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite_file import (
     JOURNAL_BYTES_MAX,
@@ -184,7 +189,7 @@ class SqliteLedger:
             if known:
                 ((key, host, said),) = known
                 if said != text:
-                    self._file.execute("UPDATE agents SET facts = ? WHERE key = ?", text, key)
+                    sqlite_controls.change_facts(self._file, key, text)
             else:
                 host = next(
                     name for name in sql.host_names(facts.host, agent_id) if self._is_free(name)
@@ -210,10 +215,7 @@ class SqliteLedger:
         with self._transaction():
             if self._file.all("SELECT 1 FROM restores LIMIT 1"):
                 applied = 0
-            self._file.execute(
-                "INSERT INTO sessions (agent, session, applied, base) VALUES (?, ?, ?, ?)",
-                agent_key, session, applied, applied,
-            )  # fmt: skip
+            self._file.execute(sql.BEGIN_SESSION, agent_key, session, applied)
         self._applied[agent_key, session] = applied
         return applied
 
@@ -239,7 +241,7 @@ class SqliteLedger:
 
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         """See Ledger."""
-        outcomes, applied = sql.outcomes(entries, self._applied)
+        outcomes, applied = adding.outcomes(entries, self._applied)
         news = [outcome for outcome in outcomes if outcome.is_new]
         if news:
             self._write(news, applied)
@@ -250,15 +252,20 @@ class SqliteLedger:
         new_terms: reading.TermsKeys = {}
         new_factors: reading.FactorKeys = {}
         with self._transaction():
-            usage, postings, tallies = sql.added_rows(
+            added = adding.added_rows(
                 news,
                 lambda terms: self._terms_key(terms, new_terms),
                 lambda factor: self._factor_key(factor, new_factors),
             )
-            self._add(sql.ADD_USAGE, usage)
-            self._add(sql.ADD_POSTINGS, postings)
-            self._add(sql.ADD_TALLIES, tallies)
-            self._add(sql.MOVE_SESSIONS, sql.session_rows(news, applied))
+            for agent, session in applied.keys() - self._applied.keys():
+                self._file.execute(sql.BEGIN_SESSION, agent, session, 0)
+            receipts, weighed = adding.receipt_rows(news)
+            self._add(sql.ADD_USAGE, added.usage)
+            self._add(sql.ADD_POSTINGS, added.postings)
+            self._add(sql.ADD_TALLIES, added.tallies)
+            self._add(sql.ADD_RECEIPTS, receipts)
+            sessions = adding.session_rows(news, applied, added.weighed, weighed)
+            self._add(sql.MOVE_SESSIONS, sessions)
         self._terms.update(new_terms)
         self._factors.update(new_factors)
 
@@ -281,7 +288,20 @@ class SqliteLedger:
             key = new[factor] = self._file.execute(sql.INSERT_FACTOR, *astuple(factor))
         return int(key or 0)
 
+    def append(
+        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+    ) -> tuple[int, int]:
+        """See Ledger."""
+        with self._transaction():
+            return sqlite_journal.append(self._file, records, recorded_unix_nanoseconds)
+
     # ── reading back ─────────────────────────────────────────────────────────────────────
+
+    def journal(
+        self, kinds: Collection[JournalKind] | None = None, after: int = 0
+    ) -> Iterator[JournalEntry]:
+        """See Ledger."""
+        return sqlite_journal.journal(self._file, kinds, after)
 
     def totals(self) -> dict[int, AgentTotals]:
         """See Ledger."""
@@ -330,6 +350,10 @@ class SqliteLedger:
             {key: terms for terms, key in self._terms.items()},
             {key: factor for factor, key in self._factors.items()},
         )  # fmt: skip
+
+    def receipts(self, agent_key: int, first_slot: int, end_slot: int) -> Receipts:
+        """See Ledger."""
+        return rows.receipts(self._file, agent_key, first_slot, end_slot)
 
     def posted_sums(self, first_slot: int, end_slot: int, *, by_slot: bool) -> Iterator[PostedSum]:
         """See Ledger."""

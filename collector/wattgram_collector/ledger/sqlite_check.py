@@ -8,6 +8,7 @@ came and those that never did.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +21,7 @@ from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.ledger import LedgerError, Tally, Trouble
 from wattgram_collector.ledger import sqlite_reading as reading
 from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.sqlite_check_controls import control_faults, hashed_faults
 from wattgram_collector.ledger.sqlite_file import SqliteFile, sizes_bytes
 from wattgram_collector.ledger.sqlite_migrations import (
     SCHEMA_VERSION,
@@ -32,6 +34,8 @@ CONTROLLED_VERSION: Final = 2
 """Control totals are kept from this version on."""
 TERMS_VERSION: Final = 3
 """Postings have terms from this version on."""
+WEIGHED_VERSION: Final = 4
+"""Control totals weigh what quantities are of, and text has some too, from this version on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def check(path: Path, *, full: bool) -> Report:
                 raise SchemaVersionError(
                     f"schema version {version}, this program knows 1 to {SCHEMA_VERSION}"
                 )
-            findings = tuple(_findings(file, version, full=full))
+            findings = tuple(findings_of(file, version, full=full))
             agents, newest = _fleet(file)
     except LedgerError as error:
         if error.trouble is not Trouble.DAMAGED:
@@ -113,14 +117,18 @@ def _fleet(file: SqliteFile) -> tuple[int, int]:
     return agents, newest if isinstance(newest, int) else 0
 
 
-def _findings(file: SqliteFile, version: int, *, full: bool) -> list[Finding]:
+def findings_of(file: SqliteFile, version: int, *, full: bool) -> list[Finding]:
     """Raises LedgerError for what is no finding: a medium that fails, say."""
     found: list[Finding] = []
     try:
         found.extend(_storage(file, full=full))
         found.extend(_rows(file, version))
+        if version >= WEIGHED_VERSION:
+            found.extend(
+                Finding("control", f"{name}: {what}") for name, what in hashed_faults(file)
+            )
         _read_all(file, version)
-        if not found:
+        if not any(one.is_damage for one in found):
             found.extend(_mismatches(file, version))
     except LedgerError as error:
         if error.trouble not in {Trouble.DAMAGED, Trouble.OTHER}:
@@ -149,6 +157,14 @@ def _rows(file: SqliteFile, version: int) -> Iterator[Finding]:
         )
         if count:
             yield Finding("value", f"{count} rows of {table} have no {column}")
+    for table, column, words in (("postings", "account", Account), ("tallies", "name", Tally)):
+        ((count,),) = file.all(
+            f"SELECT count(*) FROM {table}"  # noqa: S608
+            f" WHERE {column} NOT IN (SELECT value FROM json_each(?))",
+            json.dumps(list(words)),
+        )
+        if count:
+            yield Finding("value", f"{count} rows of {table} have no {column} that is known")
     for table, column, owner in (
         ("sessions", "agent", "agents"),
         ("series", "agent", "agents"),
@@ -209,7 +225,8 @@ _MATTER: Final = {
 def _mismatches(file: SqliteFile, version: int) -> Iterator[Finding]:
     used, counted = _usage(file)
     posted, booked = _postings(file)
-    for agent in sorted((used.keys() | posted.keys()) - _saturated(file)):
+    saturated = _saturated(file)
+    for agent in sorted((used.keys() | posted.keys()) - saturated):
         for matter, quantity in counted.get(agent, {}).items():
             found = booked.get(agent, {}).get(matter, 0)
             if quantity != found:
@@ -219,6 +236,9 @@ def _mismatches(file: SqliteFile, version: int) -> Iterator[Finding]:
         if version >= CONTROLLED_VERSION:
             yield from _control(file, agent, used.get(agent, 0), posted.get(agent, 0))
     yield from _sequences(file, version)
+    if version >= WEIGHED_VERSION:
+        for name, detail in control_faults(file, saturated):
+            yield Finding("control", f"{name}: {detail}")
 
 
 def _usage(file: SqliteFile) -> tuple[dict[int, int], dict[int, dict[str, int]]]:

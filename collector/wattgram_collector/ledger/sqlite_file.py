@@ -11,12 +11,13 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger.controls import row_hash
 
 LOG: Final = logging.getLogger("wattgram.ledger")
 IN_MEMORY: Final = ":memory:"
@@ -76,6 +77,8 @@ class SqliteFile:
             )
         except (OSError, *_FAILURES) as error:
             raise failure(error, self.path) from error
+        # What the triggers of the schema call; nothing but a program of ours can add a row.
+        self._connection.create_function("row_hash", -1, row_hash, deterministic=True)
         self._identities = self._stat()[0]
 
     def close(self) -> None:
@@ -86,6 +89,13 @@ class SqliteFile:
         """Run one statement; return the key of the row that it inserted, if it did."""
         try:
             return int(self._connection.execute(statement, parameters).lastrowid or 0)
+        except _FAILURES as error:
+            raise failure(error, self.path) from error
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row: of text that may hold what JSON in SQLite may not."""
+        try:
+            self._connection.executemany(statement, rows)
         except _FAILURES as error:
             raise failure(error, self.path) from error
 
@@ -101,6 +111,13 @@ class SqliteFile:
     def all(self, query: str, *parameters: Any) -> list[Any]:
         try:
             return self._connection.execute(query, parameters).fetchall()
+        except _FAILURES as error:
+            raise failure(error, self.path) from error
+
+    def each(self, query: str, *parameters: Any) -> Iterator[Any]:
+        """Yield rows as they are read: of a table that may be larger than memory."""
+        try:
+            yield from self._connection.execute(query, parameters)
         except _FAILURES as error:
             raise failure(error, self.path) from error
 

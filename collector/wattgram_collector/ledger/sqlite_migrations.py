@@ -19,8 +19,11 @@ from typing import Final
 
 from wattgram.notify import notify_systemd
 from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger.controls import HASHED
+from wattgram_collector.ledger.sqlite_controls import begin, note_schema
 from wattgram_collector.ledger.sqlite_copy import copy_file, sync_directory
 from wattgram_collector.ledger.sqlite_file import IN_MEMORY, LOG, SqliteFile, beside, sizes_bytes
+from wattgram_collector.ledger.sqlite_migration_4 import to_4
 
 Step = Callable[[SqliteFile], None]
 
@@ -149,8 +152,12 @@ def _to_3(file: SqliteFile) -> None:
     file.execute("ALTER TABLE postings_3 RENAME TO postings")
 
 
-STEPS: Final[Sequence[Step]] = (_to_2, _to_3)
+STEPS: Final[Sequence[Step]] = (_to_2, _to_3, to_4)
 """The first leads from version 1 to version 2, and so on."""
+SCHEMA_NOTED_VERSION: Final = 4
+"""What tables look like is controlled from this version on."""
+STEPS_BYTES: Final = 256 * 1024
+"""What new tables of an empty file may take, beside as much again as it has."""
 SCHEMA_VERSION: Final = 1 + len(STEPS)
 
 
@@ -174,6 +181,15 @@ def require_current(file: SqliteFile) -> None:
         )
 
 
+def make(file: SqliteFile) -> None:
+    """Make the tables of a file that has none; whoever comes second finds them made."""
+    schema = resources.files(__package__) / "schema.sql"
+    with file.transaction():
+        if not version_of(file):
+            file.script(schema.read_text(encoding="utf-8"))
+            begin(file, HASHED)
+
+
 def migrate(file: SqliteFile, steps: Sequence[Step] = STEPS, *, keep_copy: bool = True) -> None:
     """Bring a file to the version after the last of `steps`; an empty one gets the schema.
 
@@ -187,9 +203,7 @@ def migrate(file: SqliteFile, steps: Sequence[Step] = STEPS, *, keep_copy: bool 
             " program again, or restore a backup of an earlier one"
         )
     if not found:
-        schema = resources.files(__package__) / "schema.sql"
-        with file.transaction():
-            file.script(schema.read_text(encoding="utf-8"))
+        make(file)
         return
     if found < newest:
         # A large file takes longer than a start may; killed for that, it would never be done.
@@ -199,6 +213,8 @@ def migrate(file: SqliteFile, steps: Sequence[Step] = STEPS, *, keep_copy: bool 
             with file.transaction():
                 step(file)
                 file.execute("UPDATE schema_version SET version = ?", version)
+                if version >= SCHEMA_NOTED_VERSION:
+                    note_schema(file)
         LOG.info("ledger_migrated from=%d to=%d copy=%s", found, newest, copy or "none")
 
 
@@ -209,7 +225,7 @@ def _copy(file: SqliteFile, version: int) -> Path | None:
     target = beside(file.path, f".version-{version}")
     partial = beside(target, ".partial")
     medium = os.statvfs(file.path.parent)
-    needed = 2 * sum(sizes_bytes(file.path).values())  # the steps need room too
+    needed = 2 * sum(sizes_bytes(file.path).values()) + STEPS_BYTES
     if medium.f_bavail * medium.f_frsize < needed:
         LOG.warning("ledger_not_copied version=%d bytes=%d: no room", version, needed)
         return None

@@ -10,7 +10,7 @@ from wattgram.readings import Kind, Series
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Accounting, Intensity, Recorded, Signal
-from wattgram_collector.ledger import Tally, TallyKey
+from wattgram_collector.ledger import Receipt, Receipts, Tally, TallyKey
 from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.ledger.sqlite_file import SqliteFile
@@ -149,6 +149,18 @@ def posted_span(file: SqliteFile, agent: int | None) -> tuple[int, int] | None:
         agent, agent,
     )  # fmt: skip
     return None if first is None else (first, last)
+
+
+def receipts(file: SqliteFile, agent: int, first: int, end: int) -> Receipts:
+    """Return which batches are in what an agent used in `[first, end)`; raises LedgerError."""
+    kept_from = file.all("SELECT receipts_from_slot FROM agents WHERE key = ?", agent)
+    found = file.all(
+        "SELECT r.slot, s.session, r.first, r.last, r.batches FROM receipts r"
+        " LEFT JOIN sessions s ON s.agent = r.agent AND s.number = r.session"
+        " WHERE r.agent = ? AND r.slot >= ? AND r.slot < ? ORDER BY r.slot, r.session",
+        agent, first, end,
+    )  # fmt: skip
+    return Receipts(kept_from[0][0] if kept_from else 0, tuple(map(Receipt._make, found)))
 
 
 def tallies(file: SqliteFile, agent: int) -> dict[TallyKey, int]:

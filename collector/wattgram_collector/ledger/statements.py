@@ -7,13 +7,11 @@ float, and every sum after it inexact; an error would be one that no later commi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 from wattgram.readings import Component, Kind, Quality, Series
-from wattgram_collector.accounting.emissions import Account
-from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensities.providers.provider import TIER_OF
 from wattgram_collector.intensity import (
     Accounting,
@@ -25,7 +23,12 @@ from wattgram_collector.intensity import (
     Status,
     Tier,
 )
-from wattgram_collector.ledger import Entry, Outcome, Tally
+from wattgram_collector.ledger.controls import (
+    PRIME,
+    RECEIPT_FIELDS,
+    SESSION_FIELDS,
+    fields_control,
+)
 
 HOST_SUFFIX_LENGTH: Final = 8
 INTEGER_MAX: Final = (1 << 63) - 1
@@ -43,6 +46,33 @@ _ENUMS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "losses": Losses,
     "accounting": Accounting,
     "status": Status,
+}
+
+
+def _overwritten(columns: Sequence[str], news: Mapping[str, str]) -> str:
+    """Return what a conflict sets: each new value, and the control of them all."""
+    now = [news.get(column, column) for column in columns]
+    changes = [f"{column} = {value}" for column, value in news.items()]
+    return ",\n  ".join((*changes, f"row_control = {fields_control(now)}"))
+
+
+_RECEIPT_NEWS: Final[Mapping[str, str]] = {
+    "first": "min(first, excluded.first)",
+    "last": "max(last, excluded.last)",
+    "batches": "batches + excluded.batches",
+}
+_SESSION_NEWS: Final[Mapping[str, str]] = {
+    "applied": "excluded.applied",
+    "last_seen_unix_nanoseconds": "excluded.last_seen_unix_nanoseconds",
+    "newest_sample_unix_nanoseconds": (
+        "max(newest_sample_unix_nanoseconds, excluded.newest_sample_unix_nanoseconds)"
+    ),
+    "batches": "batches + excluded.batches",
+    **{
+        name: f"({name} + excluded.{name}) & {CONTROL_MASK}"
+        for name in ("usage_control", "postings_control")
+    },
+    **{name: f"({name} + excluded.{name}) % {PRIME}" for name in SESSION_FIELDS[6:]},
 }
 
 INSERT_SERIES: Final = (
@@ -76,20 +106,31 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHER
 ON CONFLICT DO UPDATE SET
   count = min(count + excluded.count, 9223372036854775807)
 """
-MOVE_SESSIONS: Final = """
-INSERT INTO sessions (agent, session, applied, last_seen_unix_nanoseconds,
-                      newest_sample_unix_nanoseconds, batches, usage_control, postings_control)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-       value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
+ADD_RECEIPTS: Final = f"""
+INSERT INTO receipts (agent, slot, session, first, last, batches, row_control)
+SELECT agent, slot, session, first, last, batches, {fields_control(RECEIPT_FIELDS)} FROM (
+  SELECT value ->> 0 AS agent, value ->> 1 AS slot, s.number AS session,
+         value ->> 3 AS first, value ->> 4 AS last, value ->> 5 AS batches
+  FROM json_each(?) CROSS JOIN sessions s
+  ON s.agent = value ->> 0 AND s.session = value ->> 2)
+WHERE true
 ON CONFLICT DO UPDATE SET
-  batches = batches + excluded.batches,
-  usage_control = (usage_control + excluded.usage_control) & 4611686018427387903,
-  postings_control = (postings_control + excluded.postings_control) & 4611686018427387903,
-  applied = excluded.applied,
-  last_seen_unix_nanoseconds = excluded.last_seen_unix_nanoseconds,
-  newest_sample_unix_nanoseconds =
-    max(newest_sample_unix_nanoseconds, excluded.newest_sample_unix_nanoseconds)
-"""
+  {_overwritten(RECEIPT_FIELDS, _RECEIPT_NEWS)}
+"""  # noqa: S608
+BEGIN_SESSION: Final = f"""
+INSERT INTO sessions (agent, session, applied, base, number, row_control)
+SELECT agent, session, base, base,
+  (SELECT coalesce(max(number), 0) + 1 FROM sessions o WHERE o.agent = new.agent),
+  {fields_control(["base", *["0"] * (len(SESSION_FIELDS) - 1)])}
+FROM (SELECT ? AS agent, ? AS session, ? AS base) AS new
+"""  # noqa: S608
+MOVE_SESSIONS: Final = f"""
+INSERT INTO sessions (agent, session, {", ".join(SESSION_FIELDS)})
+SELECT {", ".join(f"value ->> {at}" for at in range(len(SESSION_FIELDS) + 2))}
+FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET
+  {_overwritten(SESSION_FIELDS, _SESSION_NEWS)}
+"""  # noqa: S608
 
 # Writes a page and changes nothing: a row that stays as it is would not be written.
 TOUCH: Final = "PRAGMA user_version = 0"
@@ -119,74 +160,6 @@ SELECT min(slot), max(slot) FROM (
 def whole(high: int, low: int) -> int:
     """Return a sum that was made in two halves."""
     return (high << 32) + low
-
-
-def rows_of(sums: Mapping[Any, int]) -> list[list[Any]]:
-    return [[*key, min(quantity, INTEGER_MAX)] for key, quantity in sums.items()]
-
-
-def outcomes(
-    entries: Iterable[Entry], applied: Mapping[tuple[int, str], int]
-) -> tuple[list[Outcome], dict[tuple[int, str], int]]:
-    """Return what becomes of each entry, in order, and the sequences that move by it."""
-    moved: dict[tuple[int, str], int] = {}
-    found = []
-    for entry in entries:
-        session = (entry.agent_key, entry.session)
-        known = moved.get(session, applied.get(session, 0))
-        is_new = entry.sequence > known
-        found.append(Outcome(entry, is_new, entry.sequence - known - 1 if is_new else 0))
-        if is_new:
-            moved[session] = entry.sequence
-    return found, moved
-
-
-def added_rows(
-    news: Iterable[Outcome],
-    terms_key: Callable[[Terms], int],
-    factor_key: Callable[[Intensity | None], int],
-) -> tuple[list[list[Any]], list[list[Any]], list[list[Any]]]:
-    """Return usage, postings and tallies, added up so that each row is written once."""
-    usage: dict[tuple[int, int], int] = {}
-    loose: dict[tuple[int, Account, int, int, int], list[Any]] = {}
-    tallies: dict[tuple[int, str, str], int] = {}
-    for entry, _, missing in news:
-        agent = entry.agent_key
-        for row, quantity in entry.usage.items():
-            usage[row] = usage.get(row, 0) + quantity
-        for (account, slot, terms, factor), quantity in entry.postings.items():
-            # By identity first: a commit has thousands of postings and few terms and factors.
-            where = (agent, account, slot, id(terms), id(factor))
-            if where in loose:
-                loose[where][0] += quantity
-            else:
-                loose[where] = [quantity, terms, factor]
-        for (name, label), count in entry.tallies.items():
-            tally = (agent, name, label)
-            tallies[tally] = tallies.get(tally, 0) + count
-        if missing:
-            tally = (agent, Tally.MISSING_BATCHES, "")
-            tallies[tally] = tallies.get(tally, 0) + missing
-    postings: dict[tuple[int, str, int, int, int], int] = {}
-    for (agent, account, slot, _, _), (quantity, terms, factor) in loose.items():
-        posting = (agent, account, slot, terms_key(terms), factor_key(factor))
-        postings[posting] = postings.get(posting, 0) + quantity
-    return rows_of(usage), rows_of(postings), rows_of(tallies)
-
-
-def session_rows(
-    news: Iterable[Outcome], applied: Mapping[tuple[int, str], int]
-) -> list[list[Any]]:
-    """Return what to move in each session: its marks, and its control totals by how much."""
-    seen: dict[tuple[int, str], list[int]] = {}
-    for entry, _, _ in news:
-        row = seen.setdefault((entry.agent_key, entry.session), [0, 0, 0, 0, 0])
-        row[0] = max(row[0], entry.received_unix_nanoseconds)
-        row[1] = max(row[1], entry.newest_sample_unix_nanoseconds)
-        row[2] += 1
-        row[3] = (row[3] + sum(entry.usage.values())) & CONTROL_MASK
-        row[4] = (row[4] + sum(entry.postings.values())) & CONTROL_MASK
-    return [[*key, applied[key], *row] for key, row in seen.items()]
 
 
 def series_of(values: Sequence[Any]) -> Series:

@@ -8,8 +8,10 @@ from typing import Any
 
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.ledger import Ledger, sqlite_commands
+from wattgram_collector.ledger.journal import Journal
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_commands import ledger_path
+from wattgram_collector.ledger.sqlite_journal import SqliteJournal
 from wattgram_collector.ledger.sqlite_opening import open_ledger
 from wattgram_collector.ledger.sqlite_sums import Meanings, SqliteSums
 from wattgram_collector.ledger.sums import Sums
@@ -26,6 +28,11 @@ def opened(config: CollectorConfig) -> Ledger:
 def reading(config: CollectorConfig) -> Ledger:
     """Open a ledger that another process may have open, to look at; raises LedgerError."""
     return SqliteLedger.reading(ledger_path(config))
+
+
+def journalling(config: CollectorConfig) -> Journal:
+    """Open the journal beside a collector that may run, to be added to; raises LedgerError."""
+    return SqliteJournal(ledger_path(config))
 
 
 def summing(config: CollectorConfig) -> Callable[[], Sums]:
