@@ -45,11 +45,14 @@ ACCOUNT_CODES: Final[Mapping[str, int]] = {
 """In files: a number that is given is never another account's."""
 
 
+# An agent sends for minutes what is of the same slot; some thousand agents fit in.
+@lru_cache(maxsize=1 << 15)
 def usage_weight(series: int, slot: int) -> int:
     x = (series * _SERIES + slot * _SLOT) % PRIME
     return x * x % PRIME * x % PRIME
 
 
+@lru_cache(maxsize=1 << 14)
 def posting_weight(agent: int, account: str, slot: int, terms: int, factor: int) -> int:
     x = (
         agent * _AGENT
@@ -61,6 +64,7 @@ def posting_weight(agent: int, account: str, slot: int, terms: int, factor: int)
     return x * x % PRIME * x % PRIME
 
 
+@lru_cache(maxsize=1 << 8)
 def slot_weight(slot: int) -> int:
     x = slot * _SLOT % PRIME
     return x * x % PRIME * x % PRIME
