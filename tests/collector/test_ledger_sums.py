@@ -19,14 +19,16 @@ from builders import IDLE_SHARE, MODEL, PACKAGE, SLOT, WEB, apply, entry, intens
 from ledger_files import MEMORY, change
 from wattgram.handshake import HostFacts
 from wattgram.readings import Quality
-from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.accounting.emissions import Account, Amount, PostingKey
 from wattgram_collector.accounting.slots import slot_start_unix_seconds
 from wattgram_collector.intensity import Accounting, Intensity, Signal, Tier
-from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger import LedgerError, Trouble, sqlite_weighing
 from wattgram_collector.ledger.restatement import Restatement
 from wattgram_collector.ledger.sqlite import SqliteLedger
-from wattgram_collector.ledger.sqlite_sums import Meanings, SqliteSums
-from wattgram_collector.ledger.sums import WorkloadSum
+from wattgram_collector.ledger.sqlite_meanings import Meanings
+from wattgram_collector.ledger.sqlite_sums import SqliteSums
+from wattgram_collector.ledger.statements import INTEGER_MAX
+from wattgram_collector.ledger.sums import Family, WorkloadSum
 
 UNCOUNTED = replace(PACKAGE, domain="core", counted=False)
 LARGE = (1 << 62) + 12_345
@@ -130,6 +132,69 @@ def test_sums_are_those_of_the_rows(
                 if groups is None:
                     own = ledger.posted_sums(SLOT, end, by_slot=by_slot)
                     assert found == {tuple(key): quantity for *key, quantity in own}
+
+
+@given(
+    posted=st.lists(POSTED, min_size=1, max_size=4),
+    restated=st.lists(restatements(), max_size=3),
+    late=POSTED,
+    end=st.sampled_from((SLOT + 1, SLOT + 3)),
+    at_once=st.sampled_from((1, 1 << 17)),
+    bits=st.sampled_from((0, 30)),
+)
+def test_weighed_sums_are_those_of_the_rows(
+    posted: list[dict[PostingKey, int]],
+    restated: list[Restatement],
+    late: dict[PostingKey, int],
+    end: int,
+    at_once: int,
+    bits: int,
+) -> None:
+    """Exactly, whichever way: with groups or without, in SQLite or, for long decimals, beside."""
+    expected: dict[tuple[object, ...], Amount] = {}
+    factors: dict[tuple[object, ...], set[Intensity | None]] = {}
+    with (
+        TemporaryDirectory(dir=MEMORY) as directory,
+        stored(Path(directory)) as ledger,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(sqlite_weighing, "SLOTS_AT_ONCE", at_once)
+        patched.setattr(sqlite_weighing, "_NUMBER_BITS_MAX", bits)
+        for number, some in enumerate(posted):
+            apply(ledger, [entry(number + 1, agent_key=number % 2 + 1, postings=some)])
+        for one in restated:
+            ledger.restate(one)
+        apply(ledger, [entry(1, agent_key=3, postings=late)])
+        for row in ledger.posted(SLOT, end):
+            family = row.restated and Family.of(row.restated)
+            key = row.agent_key, row.account, row.terms, family
+            expected[key] = expected.get(key, Amount(0)).plus(row.quantity, row.restated)
+            factors.setdefault(key, set()).add(row.restated)
+        with closing(SqliteSums(Path(directory, "ledger.sqlite"))) as sums:
+            found = list(sums.weighed_sums(SLOT, end, accounts=Account))
+            some_agents = list(
+                sums.weighed_sums(SLOT, end, accounts=[Account.HOST], agents=[3, 1])
+            )
+    assert {(one.agent_key, *one[1:4]): one.amount for one in found} == expected
+    assert len(found) == len(expected)
+    for one in found:
+        of = factors[one.agent_key, one.account, one.terms, one.family]
+        assert one.factor == (next(iter(of)) if len(of) == 1 else None)
+    hosts = [one for one in found if one.account is Account.HOST]
+    assert some_agents == [one for key in (3, 1) for one in hosts if one.agent_key == key]
+
+
+def test_a_year_of_the_largest_is_weighed_exactly(tmp_path: Path) -> None:
+    """As much as a row can hold, in every row, at a factor that is not small."""
+    great = intensity("FR", "1999.9999")
+    key = PostingKey(Account.HOST, SLOT, terms("FR"), great)
+    with stored(tmp_path) as ledger:
+        some = {key._replace(slot=SLOT + number): INTEGER_MAX for number in range(300)}
+        apply(ledger, [entry(1, postings=some)])
+        with closing(SqliteSums(tmp_path / "ledger.sqlite")) as sums:
+            (found,) = sums.weighed_sums(SLOT, SLOT + 300, accounts=[Account.HOST])
+    assert found.amount == Amount(0).plus(300 * INTEGER_MAX, great)
+    assert found.factor == great
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ from wattgram_collector.ledger.sqlite_file import (
     failure,
     sizes_bytes,
 )
+from wattgram_collector.ledger.sqlite_meanings import Meanings
 from wattgram_collector.ledger.sqlite_migrations import migrate, require_current
 from wattgram_collector.ledger.sqlite_restating import restate
-from wattgram_collector.ledger.sqlite_sums import Meanings, posted_sums
+from wattgram_collector.ledger.sqlite_sums import posted_sums
 from wattgram_collector.ledger.sums import PostedSum
 
 

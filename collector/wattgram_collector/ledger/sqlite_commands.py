@@ -1,4 +1,4 @@
-"""`wattgram-collector ledger check | backup | restore`: words to work, and what to say of it."""
+"""`wattgram-collector ledger check | verify | backup | restore`: words, and what to say."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from wattgram.lock import only_one
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_restore import backup, restore
+from wattgram_collector.ledger.sqlite_verify import Verified, verify
 
 FILE_NAME: Final = "ledger.sqlite"
 
@@ -24,7 +26,7 @@ def ledger_path(config: CollectorConfig) -> Path:
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands to the parser."""
-    about = "Check, back up or restore the ledger."
+    about = "Check, verify, back up or restore the ledger."
     ledger = commands.add_parser("ledger", help=about, description=about)
     actions = ledger.add_subparsers(required=True, metavar="ACTION")
 
@@ -40,6 +42,11 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "file", type=Path, nargs="?", metavar="FILE", help="a backup; without it the ledger"
     )
     checked.add_argument("--json", action="store_true", help="as JSON")
+    verified = action("verify", _verify, "Say whether all of a ledger is as it was written.")
+    verified.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a copy; without it the ledger"
+    )
+    verified.add_argument("--json", action="store_true", help="as JSON")
     backed = action("backup", _backup, "Copy the ledger, while it is in use, into one file.")
     backed.add_argument("file", type=Path, metavar="FILE")
     backed.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -54,6 +61,43 @@ def _check(config: CollectorConfig, options: argparse.Namespace) -> int:
     else:
         _say(f"{_about(report)}, checked in {report.seconds:.1f} s: {_verdict(report)}")
     return 0 if report.is_sound else 1
+
+
+def _verify(config: CollectorConfig, options: argparse.Namespace) -> int:
+    path = options.file or ledger_path(config)
+    found = verify(path, _tell(sys.stderr))
+    report = found.report
+    if options.json:
+        _say(json.dumps({**as_json(report), **_audit_json(found)}))
+    else:
+        _say(f"{_about(report)}, verified in {report.seconds:.1f} s: {_verdict(report)}")
+        if report.is_sound:
+            _say(
+                f"{found.rows} rows of quantities; the journal has {found.journal_entries}"
+                f" entries, the last is {found.journal_head}"
+            )
+    return 0 if report.is_sound else 1
+
+
+def _audit_json(found: Verified) -> dict[str, Any]:
+    """Return what `verify` says beyond the check; null where the check found something."""
+    is_sound = found.report.is_sound
+    return {
+        "rows": found.rows if is_sound else None,
+        "journal_entries": found.journal_entries if is_sound else None,
+        "journal_head": found.journal_head if is_sound else None,
+    }
+
+
+def _tell(screen: TextIO) -> Callable[[str], None]:
+    """Return what says on a terminal what is looked at, one line each."""
+
+    def tell(looked_at: str) -> None:
+        if screen.isatty():
+            screen.write(f"verifying {looked_at} ...\n")
+            screen.flush()
+
+    return tell
 
 
 def _backup(config: CollectorConfig, options: argparse.Namespace) -> int:

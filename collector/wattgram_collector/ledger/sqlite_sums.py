@@ -7,24 +7,22 @@ hosts on one grid are then one look-up and not a thousand.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from wattgram.readings import Kind, Quality
 from wattgram.workloads import SOURCE as SHARES
 from wattgram_collector.accounting.emissions import Account
-from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.intensity import Accounting, Intensity, Signal
+from wattgram_collector.intensity import Accounting, Signal
 from wattgram_collector.ledger import LedgerError, Trouble
 from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_meanings import Meanings
 from wattgram_collector.ledger.sqlite_reading import ODD
 from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
-from wattgram_collector.ledger.sums import CountedSum, PostedSum, WorkloadSum
-
-REMEMBERED_MAX: Final = 50_000
-_KEYS_AT_ONCE: Final = 5_000
+from wattgram_collector.ledger.sqlite_weighing import weighed_sums
+from wattgram_collector.ledger.sums import CountedSum, PostedSum, WeighedSum, WorkloadSum
 
 _NETWORK: Final = ", ".join(f"'{one.value}'" for one in NETWORK)
 
@@ -80,53 +78,6 @@ WHERE s.source = '{SHARES}' AND NOT s.counted AND s.kind = '{Kind.ENERGY.value}'
 GROUP BY 1, 2 ORDER BY high * 4294967296.0 + low DESC, 1, 2 LIMIT ?3
 """  # noqa: S608
 
-_Meaning = TypeVar("_Meaning")
-
-
-class Meanings:
-    """What keys of a file stand for, looked up once. A row that has a key never changes."""
-
-    def __init__(self) -> None:
-        self._terms: dict[int, Terms] = {}
-        self._factors: dict[int, Intensity | None] = {}
-
-    def learn(self, file: SqliteFile, terms: Iterable[int], factors: Iterable[int]) -> None:
-        """Look up what is new; raises LedgerError."""
-        _learn(file, "SELECT key, text FROM terms", self._terms, terms, _terms_of)
-        self._factors[0] = None
-        _learn(file, sql.SELECT_FACTORS, self._factors, factors, sql.factor_of)
-
-    def terms(self, key: int) -> Terms:
-        return self._terms[key]
-
-    def factor(self, key: int) -> Intensity | None:
-        return self._factors[key]
-
-
-def _terms_of(values: list[Any]) -> Terms:
-    return Terms.from_text(*values)
-
-
-def _learn(
-    file: SqliteFile,
-    select: str,
-    known: dict[int, _Meaning],
-    keys: Iterable[int],
-    made: Callable[[list[Any]], _Meaning],
-) -> None:
-    wanted = set(keys)
-    if len(known) > REMEMBERED_MAX:
-        for key in known.keys() - wanted - {0}:
-            del known[key]
-    new = sorted(wanted - known.keys())
-    for first in range(0, len(new), _KEYS_AT_ONCE):
-        some = json.dumps(new[first : first + _KEYS_AT_ONCE])
-        for key, *values in file.all(
-            f"{select} WHERE key IN (SELECT value FROM json_each(?))",  # noqa: S608
-            some,
-        ):
-            known[key] = made(values)
-
 
 class SqliteSums:
     """See `Sums`. Opened for one look; `meanings` may be kept from look to look."""
@@ -156,6 +107,18 @@ class SqliteSums:
         """See Sums."""
         period = first_slot, end_slot
         return posted_sums(self._file, self._meanings, period, groups, by_slot=by_slot)
+
+    def weighed_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        accounts: Collection[Account],
+        agents: Iterable[int] | None = None,
+    ) -> Iterator[WeighedSum]:
+        """See Sums."""
+        period = first_slot, end_slot
+        return weighed_sums(self._file, self._meanings, period, accounts, agents)
 
     def counted_sums(
         self,

@@ -12,8 +12,9 @@ from wattgram_collector.ledger.journal import Journal
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_commands import ledger_path
 from wattgram_collector.ledger.sqlite_journal import SqliteJournal
+from wattgram_collector.ledger.sqlite_meanings import Meanings
 from wattgram_collector.ledger.sqlite_opening import open_ledger
-from wattgram_collector.ledger.sqlite_sums import Meanings, SqliteSums
+from wattgram_collector.ledger.sqlite_sums import SqliteSums
 from wattgram_collector.ledger.sums import Sums
 
 

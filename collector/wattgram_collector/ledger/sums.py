@@ -5,13 +5,22 @@ A day of a thousand hosts is a million rows. Whoever shows it needs a few thousa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from wattgram.readings import Quality
-from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.emissions import Account, Amount
 from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.intensity import Intensity
+from wattgram_collector.intensity import (
+    Accounting,
+    Boundary,
+    Intensity,
+    Losses,
+    Scope,
+    Signal,
+    Status,
+    Tier,
+)
 
 
 class PostedSum(NamedTuple):
@@ -27,6 +36,37 @@ class PostedSum(NamedTuple):
     """Which prices it now; None where nothing does."""
     quantity: int
     """In the unit of the account."""
+
+
+class Family(NamedTuple):
+    """What factors have in common that differ in value, version and time only."""
+
+    zone: str
+    tier: Tier
+    provider: str
+    signal: Signal
+    scope: Scope
+    boundary: Boundary
+    losses: Losses
+    accounting: Accounting
+    status: Status
+
+    @classmethod
+    def of(cls, factor: Intensity) -> Family:
+        return cls(*(getattr(factor, name) for name in cls._fields))
+
+
+class WeighedSum(NamedTuple):
+    """What one agent posted, with the factors that price it now already in: exactly."""
+
+    agent_key: int
+    account: Account
+    terms: Terms
+    family: Family | None
+    """None where nothing prices it."""
+    factor: Intensity | None
+    """The one that prices all of it; None where there are more, or none."""
+    amount: Amount
 
 
 class CountedSum(NamedTuple):
@@ -64,6 +104,20 @@ class Sums(Protocol):
         groups: Mapping[int, int] | None = None,
     ) -> Iterator[PostedSum]:
         """Yield the postings of `[first_slot, end_slot)`, summed."""
+
+    def weighed_sums(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        accounts: Collection[Account],
+        agents: Iterable[int] | None = None,
+    ) -> Iterator[WeighedSum]:
+        """Yield what was posted in `[first_slot, end_slot)`, agent by agent: of a year, say.
+
+        In the order of `agents`, or of all of them by key; of each there is something before the
+        next is looked at, so that progress can be shown.
+        """
 
     def counted_sums(
         self,

@@ -1,0 +1,43 @@
+"""Everything that an auditor asks of a ledger file, in one look. Works beside a running collector.
+
+The check of the rows, and what there is to write down somewhere else: how long the journal is and
+the hash of its last entry. Whoever can rewrite the whole file could make all of it fit again, but
+for that hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattgram_collector.ledger.journal import GENESIS
+from wattgram_collector.ledger.sqlite_check import Report, check
+from wattgram_collector.ledger.sqlite_check_sums import WEIGHED_VERSION
+from wattgram_collector.ledger.sqlite_file import SqliteFile
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found; `rows` are those of quantities."""
+
+    report: Report
+    rows: int = 0
+    journal_entries: int = 0
+    journal_head: str = GENESIS
+
+
+def verify(path: Path, say: Callable[[str], None]) -> Verified:
+    """Look at everything, telling `say` what is looked at; raises LedgerError for no ledger."""
+    report = check(path, full=True, say=say)
+    if report.findings or report.schema_version < WEIGHED_VERSION:
+        return Verified(report)
+    with closing(SqliteFile(path, read_only=True)) as file:
+        ((rows,),) = file.all(
+            "SELECT (SELECT count(*) FROM usage) + (SELECT count(*) FROM postings)"
+            " + (SELECT count(*) FROM receipts)"
+        )
+        last = file.all("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1")
+    ((number, head),) = last or [(0, GENESIS)]
+    return Verified(report, rows, number, head)
