@@ -33,6 +33,10 @@ EXAMPLES: Final[Examples] = {
     "revoke": (("a host that was stolen", "wattgram-collector revoke web-1"),),
     "revoked": (("for an audit", "wattgram-collector revoked --json"),),
     "ledger check": (("is every joule still there?", "wattgram-collector ledger check"),),
+    "ledger verify": (("is all of it as it was written?", "wattgram-collector ledger verify"),),
+    "ledger seal": (
+        ("what each day of 2026 held", "wattgram-collector ledger seal --until 2027-01-01"),
+    ),
     "ledger backup": (
         ("while it is in use", "wattgram-collector ledger backup /backup/ledger.sqlite"),
     ),

@@ -152,7 +152,7 @@ def test_what_runs_with_us_is_under_a_permissive_licence(name: str) -> None:
 
 NOQA = re.compile(r"#\s*noqa:[^#\n]*\b(S\d{3})\b(.*)")
 SHIPPED = ("agent/wattgram_agent", "collector/wattgram_collector", "proto/wattgram")
-EXPECTED = {"S603": 2, "S608": 37, "S314": 1, "S105": 3, "S104": 1}
+EXPECTED = {"S603": 2, "S608": 39, "S314": 1, "S105": 3, "S104": 1}
 """Rules of security that a line of the product is exempt from, and how many lines at most."""
 
 

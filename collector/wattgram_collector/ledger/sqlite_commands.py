@@ -1,4 +1,4 @@
-"""`wattgram-collector ledger check | verify | backup | restore`: words, and what to say."""
+"""`wattgram-collector ledger check | verify | seal | backup | restore`: words, and what to say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -15,6 +16,7 @@ from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_restore import backup, restore
+from wattgram_collector.ledger.sqlite_seals import seal
 from wattgram_collector.ledger.sqlite_verify import Verified, verify
 
 FILE_NAME: Final = "ledger.sqlite"
@@ -26,7 +28,7 @@ def ledger_path(config: CollectorConfig) -> Path:
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands to the parser."""
-    about = "Check, verify, back up or restore the ledger."
+    about = "Check, verify, seal, back up or restore the ledger."
     ledger = commands.add_parser("ledger", help=about, description=about)
     actions = ledger.add_subparsers(required=True, metavar="ACTION")
 
@@ -47,6 +49,11 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "file", type=Path, nargs="?", metavar="FILE", help="a copy; without it the ledger"
     )
     verified.add_argument("--json", action="store_true", help="as JSON")
+    sealed = action("seal", _seal, "Write down what each day that is over holds.")
+    sealed.add_argument(
+        "--until", type=date.fromisoformat, metavar="DATE", help="days before it; default: today"
+    )
+    sealed.add_argument("--json", action="store_true", help="as JSON")
     backed = action("backup", _backup, "Copy the ledger, while it is in use, into one file.")
     backed.add_argument("file", type=Path, metavar="FILE")
     backed.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -76,7 +83,24 @@ def _verify(config: CollectorConfig, options: argparse.Namespace) -> int:
                 f"{found.rows} rows of quantities; the journal has {found.journal_entries}"
                 f" entries, the last is {found.journal_head}"
             )
+            _say(f"{found.seals} seals, {len(found.changed)} days changed after they were sealed")
+        for day, entry, what in found.changed:
+            _say(f"  {day} (entry {entry}): {'; '.join(what)}")
     return 0 if report.is_sound else 1
+
+
+def _seal(config: CollectorConfig, options: argparse.Namespace) -> int:
+    now = time.time_ns()
+    today = datetime.fromtimestamp(now / NANOSECONDS_PER_SECOND, UTC).date()
+    days = seal(ledger_path(config), min(options.until or today, today), now)
+    if options.json:
+        _say(json.dumps({"sealed": [day.isoformat() for day in days]}))
+        return 0
+    for day in days:
+        _say(f"sealed {day}")
+    if not days:
+        _say("no day to seal")
+    return 0
 
 
 def _audit_json(found: Verified) -> dict[str, Any]:
@@ -86,6 +110,11 @@ def _audit_json(found: Verified) -> dict[str, Any]:
         "rows": found.rows if is_sound else None,
         "journal_entries": found.journal_entries if is_sound else None,
         "journal_head": found.journal_head if is_sound else None,
+        "seals": found.seals if is_sound else None,
+        "changed_after_sealing": [
+            {"day": day.isoformat(), "journal_entry": entry, "what": list(what)}
+            for day, entry, what in found.changed
+        ],
     }
 
 

@@ -12,10 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from wattgram_collector.ledger.journal import GENESIS
+from wattgram_collector.ledger.journal import GENESIS, JournalKind
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_check_sums import WEIGHED_VERSION
 from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_journal import journal
+from wattgram_collector.ledger.sqlite_seals import Changed, changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Verified:
     rows: int = 0
     journal_entries: int = 0
     journal_head: str = GENESIS
+    seals: int = 0
+    changed: tuple[Changed, ...] = ()
+    """Since they were sealed: late data, restatements. No fault, else it would be in `report`."""
 
 
 def verify(path: Path, say: Callable[[str], None]) -> Verified:
@@ -34,10 +39,14 @@ def verify(path: Path, say: Callable[[str], None]) -> Verified:
     if report.findings or report.schema_version < WEIGHED_VERSION:
         return Verified(report)
     with closing(SqliteFile(path, read_only=True)) as file:
+        file.execute("BEGIN")
         ((rows,),) = file.all(
             "SELECT (SELECT count(*) FROM usage) + (SELECT count(*) FROM postings)"
             " + (SELECT count(*) FROM receipts)"
         )
         last = file.all("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1")
-    ((number, head),) = last or [(0, GENESIS)]
-    return Verified(report, rows, number, head)
+        ((number, head),) = last or [(0, GENESIS)]
+        seals = sum(1 for _ in journal(file, {JournalKind.SEAL}))
+        if seals:
+            say("seals")
+        return Verified(report, rows, number, head, seals, tuple(changed(file)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.ledger import Ledger, sqlite_commands
+from wattgram_collector.ledger import Ledger, sqlite_commands, sqlite_seals
 from wattgram_collector.ledger.journal import Journal
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_commands import ledger_path
@@ -34,6 +35,14 @@ def reading(config: CollectorConfig) -> Ledger:
 def journalling(config: CollectorConfig) -> Journal:
     """Open the journal beside a collector that may run, to be added to; raises LedgerError."""
     return SqliteJournal(ledger_path(config))
+
+
+def seal(config: CollectorConfig, until: date, now_unix_nanoseconds: int) -> list[date]:
+    """Seal the days of UTC before `until`, beside a collector that may run; return the new ones.
+
+    Raises LedgerError.
+    """
+    return sqlite_seals.seal(ledger_path(config), until, now_unix_nanoseconds)
 
 
 def summing(config: CollectorConfig) -> Callable[[], Sums]:

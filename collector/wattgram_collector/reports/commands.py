@@ -104,6 +104,7 @@ def explained(ledger: Ledger, host: AgentRecord, period: Period, every: Every) -
     for rows in days_posted(ledger, period, host.key):
         explanation.add_posted(rows)
     explanation.add_used(ledger.used(period.first_slot, period.end_slot, host.key))
+    explanation.add_receipts(ledger.receipts(host.key, period.first_slot, period.end_slot))
     return explanation
 
 

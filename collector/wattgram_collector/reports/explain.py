@@ -20,7 +20,7 @@ from wattgram_collector.accounting.emissions import (
 from wattgram_collector.accounting.slots import slot_start_unix_seconds
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity, Status
-from wattgram_collector.ledger import AgentRecord, TallyKey
+from wattgram_collector.ledger import AgentRecord, Receipts, TallyKey
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.reports.groups import Group
 from wattgram_collector.reports.reading import Period
@@ -105,6 +105,10 @@ class Bucket:
     group: Group
     lines: dict[LineKey, Line] = field(default_factory=dict)
     used: dict[Series, int] = field(default_factory=dict)
+    batches: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By session the first sequence and the last that contributed."""
+    has_batches_of_before: bool = False
+    """Whether there may be batches of before receipts were kept."""
 
     def add(self, one: Posted) -> None:
         self.group.add(one)
@@ -155,6 +159,14 @@ class Explanation:
         for series, slot, quantity in rows:
             for bucket in (self.whole, self._bucket(slot)):
                 bucket.used[series] = bucket.used.get(series, 0) + quantity
+
+    def add_receipts(self, kept: Receipts) -> None:
+        for slot, session, first, last, _ in kept.receipts:
+            for bucket in (self.whole, self._bucket(slot)):
+                known = bucket.batches.get(session, (first, last))
+                bucket.batches[session] = min(known[0], first), max(known[1], last)
+        for bucket in (self.whole, *self._buckets.values()):
+            bucket.has_batches_of_before = bucket.first_slot < kept.kept_from_slot
 
     def buckets(self) -> Iterator[Bucket]:
         """Yield the times in which something is known, in order."""

@@ -95,6 +95,11 @@ def _bucket(explanation: Explanation, bucket: Bucket, uncertainty: Uncertainty) 
         "energy": [_used(*one) for one in meters(bucket)],
         "postings": [_line(one) for one in bucket.lines.values()],
         "figures": [figure_json(one) for one in bucket_figures(explanation, bucket, uncertainty)],
+        "batches": [
+            {"session": session, "first_sequence": first, "last_sequence": last}
+            for session, (first, last) in bucket.batches.items()
+        ],
+        "batches_before_receipts_were_kept": bucket.has_batches_of_before,
     }
 
 

@@ -77,6 +77,10 @@ def _bucket(bucket: Bucket) -> Iterator[str]:
         yield f"  {what} ({series.component}, {series.quality}): {joules} J, {why}"
     for line in bucket.lines.values():
         yield from (f"  {text}" for text in _line(line))
+    for session, (first_sequence, last_sequence) in bucket.batches.items():
+        yield f"  batches {first_sequence} to {last_sequence} of session {session}"
+    if bucket.has_batches_of_before:
+        yield "  and batches of before receipts were kept"
 
 
 def _line(line: Line) -> Iterator[str]:
