@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from wattgram_collector.ledger import (
     Entry,
     LedgerError,
     Outcome,
+    Receipts,
     TallyKey,
 )
+from wattgram_collector.ledger.journal import JournalEntry, JournalKind, JournalRecord
 from wattgram_collector.ledger.restatement import Posted, Restated, Restatement, Used
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sums import PostedSum
@@ -178,6 +180,19 @@ class TroubledLedger:
 
     def posted_sums(self, first_slot: int, end_slot: int, *, by_slot: bool) -> Iterator[PostedSum]:
         return self._inner.posted_sums(first_slot, end_slot, by_slot=by_slot)
+
+    def append(
+        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+    ) -> tuple[int, int]:
+        return self._work().append(records, recorded_unix_nanoseconds)
+
+    def journal(
+        self, kinds: Collection[JournalKind] | None = None, after: int = 0
+    ) -> Iterator[JournalEntry]:
+        return self._inner.journal(kinds, after)
+
+    def receipts(self, agent_key: int, first_slot: int, end_slot: int) -> Receipts:
+        return self._inner.receipts(agent_key, first_slot, end_slot)
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         return self._inner.used(first_slot, end_slot, agent_key)

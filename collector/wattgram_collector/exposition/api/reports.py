@@ -18,7 +18,7 @@ from wattgram.units import SECONDS_PER_DAY
 from wattgram_collector.accounting.uncertainty import Uncertainty
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.exposition.api.asked import ApiError, Values
-from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, TallyKey, storage
+from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, Receipts, TallyKey, storage
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.reports import explain_json
 from wattgram_collector.reports.commands import explained, reported
@@ -133,6 +133,10 @@ class Hurried:
             if number % _ROWS_BETWEEN_LOOKS == 0:
                 self._look()
             yield row
+
+    def receipts(self, agent_key: int, first_slot: int, end_slot: int) -> Receipts:
+        self._look()
+        return self._ledger.receipts(agent_key, first_slot, end_slot)
 
     def used(self, first_slot: int, end_slot: int, agent_key: int) -> list[Used]:
         self._look()
