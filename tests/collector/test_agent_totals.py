@@ -62,7 +62,7 @@ def test_sums_are_what_the_fractions_of_every_posting_come_to(
     added, restored = AgentTotals(), AgentTotals()
     posted(added, *said)
     for (account, _, under, of), quantity in said:
-        restored.restore(account, under, of, quantity)
+        restored.restore(Pricing.of(account, under, of), Amount(0).plus(quantity, of))
     assert added.postings == restored.postings == expected
     assert list(added.postings) == list(expected)  # a page says them in the order they came
     assert added.sums == restored.sums
@@ -82,7 +82,7 @@ def test_factors_that_live_no_longer_than_their_batch_are_not_taken_for_each_oth
 
 def test_a_sum_is_first_added_to_once_and_one_that_was_read_back_never() -> None:
     totals, under = AgentTotals(), terms("FR")
-    totals.restore(Account.RECEIVE, under, None, 7)
+    totals.restore(Pricing.of(Account.RECEIVE, under, None), Amount(7))
     posted(totals, (key(factor("1"), under), 1), now=5)
     posted(totals, (key(factor("2"), under), 1), now=6)
     posted(totals, (key(None, under, Account.RECEIVE), 1), now=6)

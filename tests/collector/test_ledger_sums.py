@@ -139,18 +139,19 @@ def test_sums_are_those_of_the_rows(
     restated=st.lists(restatements(), max_size=3),
     late=POSTED,
     end=st.sampled_from((SLOT + 1, SLOT + 3)),
-    at_once=st.sampled_from((1, 1 << 17)),
     bits=st.sampled_from((0, 30)),
+    rows_bits=st.sampled_from((0, 20)),
 )
 def test_weighed_sums_are_those_of_the_rows(
     posted: list[dict[PostingKey, int]],
     restated: list[Restatement],
     late: dict[PostingKey, int],
     end: int,
-    at_once: int,
     bits: int,
+    rows_bits: int,
 ) -> None:
-    """Exactly, whichever way: with groups or without, in SQLite or, for long decimals, beside."""
+    """Exactly, whichever way: with groups or without, in SQLite or, for long decimals and
+    more rows than it has room for, beside."""
     expected: dict[tuple[object, ...], Amount] = {}
     factors: dict[tuple[object, ...], set[Intensity | None]] = {}
     with (
@@ -158,8 +159,8 @@ def test_weighed_sums_are_those_of_the_rows(
         stored(Path(directory)) as ledger,
         pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(sqlite_weighing, "SLOTS_AT_ONCE", at_once)
         patched.setattr(sqlite_weighing, "_NUMBER_BITS_MAX", bits)
+        patched.setattr(sqlite_weighing, "_ROWS_BITS", rows_bits)
         for number, some in enumerate(posted):
             apply(ledger, [entry(number + 1, agent_key=number % 2 + 1, postings=some)])
         for one in restated:
@@ -171,7 +172,7 @@ def test_weighed_sums_are_those_of_the_rows(
             expected[key] = expected.get(key, Amount(0)).plus(row.quantity, row.restated)
             factors.setdefault(key, set()).add(row.restated)
         with closing(SqliteSums(Path(directory, "ledger.sqlite"))) as sums:
-            found = list(sums.weighed_sums(SLOT, end, accounts=Account))
+            found = list(sums.weighed_sums(SLOT, end, accounts=list(Account)))
             some_agents = list(
                 sums.weighed_sums(SLOT, end, accounts=[Account.HOST], agents=[3, 1])
             )
@@ -184,8 +185,12 @@ def test_weighed_sums_are_those_of_the_rows(
     assert some_agents == [one for key in (3, 1) for one in hosts if one.agent_key == key]
 
 
-def test_a_year_of_the_largest_is_weighed_exactly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows_bits", [0, 20])
+def test_a_year_of_the_largest_is_weighed_exactly(
+    tmp_path: Path, rows_bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As much as a row can hold, in every row, at a factor that is not small."""
+    monkeypatch.setattr(sqlite_weighing, "_ROWS_BITS", rows_bits)
     great = intensity("FR", "1999.9999")
     key = PostingKey(Account.HOST, SLOT, terms("FR"), great)
     with stored(tmp_path) as ledger:

@@ -306,7 +306,7 @@ class SqliteLedger:
 
     def totals(self) -> dict[int, AgentTotals]:
         """See Ledger."""
-        return reading.totals(self._file, self._series, self._terms, self._factors)
+        return reading.totals(self._file, self._series)
 
     def record_intensities(self, records: Sequence[Recorded]) -> None:
         """See Ledger."""

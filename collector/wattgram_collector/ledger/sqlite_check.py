@@ -22,7 +22,7 @@ from wattgram_collector.ledger import sqlite_reading as reading
 from wattgram_collector.ledger.findings import Finding
 from wattgram_collector.ledger.sqlite_check_controls import hashed_faults
 from wattgram_collector.ledger.sqlite_check_sums import WEIGHED_VERSION, mismatches
-from wattgram_collector.ledger.sqlite_file import SqliteFile, sizes_bytes
+from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile, sizes_bytes
 from wattgram_collector.ledger.sqlite_migrations import (
     SCHEMA_VERSION,
     SchemaVersionError,
@@ -124,7 +124,7 @@ def findings_of(
         if error.trouble not in {Trouble.DAMAGED, Trouble.OTHER}:
             raise
         found.append(Finding("unreadable", str(error)))
-    except (KeyError, *reading.ODD) as error:
+    except (KeyError, *ODD) as error:
         found.append(Finding("value", f"a row that makes no sense: {error}"))
     return found
 
@@ -178,9 +178,9 @@ def _read_all(file: SqliteFile, version: int) -> None:
     """Read it as a start does; raises LedgerError for a word that this program does not know."""
     if version < TERMS_VERSION:  # a start brings it up first
         return
-    _, series, terms, factors = reading.load(file)
+    _, series, _, _ = reading.load(file)
     reading.agents(file)
-    reading.totals(file, series, terms, factors)
+    reading.totals(file, series)
 
 
 _OWNED_SINCE_TERMS: Final = (

@@ -43,6 +43,8 @@ _TROUBLES: Final = {
 _PRIMARY_CODE: Final = 0xFF
 _FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
 """The second where SQLite quotes what is damaged in its complaint."""
+ODD: Final = (AttributeError, TypeError, ValueError)
+"""What comes of text, bytes or nothing where something else was."""
 
 
 class SqliteFile:

@@ -8,16 +8,16 @@ from typing import Final
 
 from wattgram.handshake import HostFacts
 from wattgram.readings import Series
-from wattgram_collector.accounting.emissions import Account
+from wattgram_collector.accounting.emissions import Account, Pricing
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import AgentRecord, AgentTotals, LedgerError, Tally, Trouble
 from wattgram_collector.ledger import statements as sql
-from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile
+from wattgram_collector.ledger.sqlite_meanings import Meanings
+from wattgram_collector.ledger.sqlite_weighing import weighed_sums
 
 UNPRICED: Final = 0
-ODD: Final = (AttributeError, TypeError, ValueError)
-"""What comes of text, bytes or nothing where something else was."""
 
 Applied = dict[tuple[int, str], int]
 """Agent and session to the highest applied sequence."""
@@ -77,23 +77,20 @@ def agents(file: SqliteFile) -> list[AgentRecord]:
         raise LedgerError(f"the facts of a host: {error}", Trouble.DAMAGED) from error
 
 
-def totals(
-    file: SqliteFile, series_keys: SeriesKeys, terms_keys: TermsKeys, factor_keys: FactorKeys
-) -> dict[int, AgentTotals]:
+def totals(file: SqliteFile, series_keys: SeriesKeys) -> dict[int, AgentTotals]:
     """Return the totals of every agent; raises LedgerError."""
     found = {key: AgentTotals() for (key,) in file.all("SELECT key FROM agents")}
-    factor_of = {key: factor for factor, key in factor_keys.items()}
-    terms_of = {key: terms for terms, key in terms_keys.items()}
     series_of = {key: pair for pair, key in series_keys.items()}
     try:
         for key, *halves in file.all(sql.SUM_USAGE):
             agent, series = series_of[key]
             found[agent].series[key] = series
             found[agent].usage[key] = sql.whole(*halves)
-        for agent, account, terms, factor_key, *halves in file.all(sql.SUM_POSTINGS):
-            found[agent].restore(
-                Account(account), terms_of[terms], factor_of[factor_key], sql.whole(*halves)
-            )
+        ever = (0, sql.INTEGER_MAX)
+        for one in weighed_sums(file, Meanings(), ever, list(Account), None, is_restated=False):
+            axes = one.family and (one.family.tier, one.family.scope, one.family.losses)
+            pricing = Pricing(one.account, one.terms, *(axes or (None, None, None)))
+            found[one.agent_key].restore(pricing, one.amount)
         for agent, change in file.all(
             "SELECT agent, microjoules_times_intensity FROM adjustments"
         ):

@@ -17,9 +17,8 @@ from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.intensity import Accounting, Signal
 from wattgram_collector.ledger import LedgerError, Trouble
 from wattgram_collector.ledger import statements as sql
-from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile
 from wattgram_collector.ledger.sqlite_meanings import Meanings
-from wattgram_collector.ledger.sqlite_reading import ODD
 from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
 from wattgram_collector.ledger.sqlite_weighing import weighed_sums
 from wattgram_collector.ledger.sums import CountedSum, PostedSum, WeighedSum, WorkloadSum

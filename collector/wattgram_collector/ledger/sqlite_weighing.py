@@ -17,16 +17,15 @@ from wattgram_collector.accounting.emissions import Account, Amount
 from wattgram_collector.intensity import Accounting, Signal
 from wattgram_collector.ledger import LedgerError, Trouble
 from wattgram_collector.ledger import statements as sql
-from wattgram_collector.ledger.sqlite_file import SqliteFile
+from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile
 from wattgram_collector.ledger.sqlite_meanings import Meanings
-from wattgram_collector.ledger.sqlite_reading import ODD
 from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
 from wattgram_collector.ledger.sums import Family, WeighedSum
 
-SLOTS_AT_ONCE: Final = 1 << 17
-"""More than a year of slots."""
 _ROWS_BITS: Final = 20
-"""Of one agent and account in so many slots there are no more rows; else SQLite says it."""
+"""So many rows of an agent and account, ten years, always add up to integers. More may not."""
+_OVERFLOW: Final = "integer overflow"
+"""What SQLite says then; the rows are then weighed outside of it."""
 _INTEGER_BITS: Final = 62
 _NUMBER_BITS_MAX: Final = 30
 """A factor that takes more is weighed outside of SQLite."""
@@ -51,11 +50,15 @@ def weighed_sums(
     period: tuple[int, int],
     accounts: Collection[Account],
     agents: Iterable[int] | None,
+    *,
+    is_restated: bool = True,
 ) -> Iterator[WeighedSum]:
-    """Yield what `Sums.weighed_sums` says; raises LedgerError."""
+    """Yield what `Sums.weighed_sums` says, or with the factors at ingest; raises LedgerError."""
     wanted = sorted(set(accounts), key=list(Account).index)
     try:
         prepared = _prepare(file, period)
+        if not is_restated:
+            prepared = prepared._replace(is_restated=False)
         if agents is None:
             agents = [key for (key,) in file.all("SELECT key FROM agents ORDER BY key")]
         for agent in agents:
@@ -116,7 +119,7 @@ def _from(account: Account, *, is_restated: bool) -> str:
     """Return where rows of `p` come from, with the factor that holds now as `n`."""
     chosen = "p.agent = ?1 AND p.slot >= ?2 AND p.slot < ?3 AND p.account = ?4"
     if not is_restated:
-        return f"FROM postings p JOIN temp.numbers n ON n.key = p.factor WHERE {chosen}"
+        return f"FROM postings p LEFT JOIN temp.numbers n ON n.key = p.factor WHERE {chosen}"
     zone = "network_zone" if account in NETWORK else "zone"
     signal = Signal.MARGINAL if account is Account.MARGINAL else Signal.AVERAGE
     follows = "NOT w.is_final"
@@ -126,10 +129,11 @@ def _from(account: Account, *, is_restated: bool) -> str:
             f" '{Accounting.LOCATION.value}') = '{Accounting.LOCATION.value}'"
         )
     return (
-        "FROM postings p JOIN temp.numbers w ON w.key = p.factor JOIN terms t ON t.key = p.terms"
+        "FROM postings p LEFT JOIN temp.numbers w ON w.key = p.factor"
+        " LEFT JOIN terms t ON t.key = p.terms"
         f" LEFT JOIN temp.held_factors h ON h.slot = p.slot AND h.zone = t.{zone}"
         f" AND h.signal = '{signal.value}' AND {follows}"
-        f" JOIN temp.numbers n ON n.key = coalesce(h.factor, p.factor) WHERE {chosen}"
+        f" LEFT JOIN temp.numbers n ON n.key = coalesce(h.factor, p.factor) WHERE {chosen}"
     )
 
 
@@ -140,21 +144,18 @@ def _of_agent(
     where: tuple[int, int, int],
     accounts: Sequence[Account],
 ) -> Iterator[WeighedSum]:
-    agent, first, end = where
     for account in accounts:
         found: dict[tuple[int, int], list[Any]] = {}
-        for begin in range(first, end, SLOTS_AT_ONCE):
-            asked = agent, begin, min(end, begin + SLOTS_AT_ONCE), account.value
-            for key, factor, quantity, weighted in _groups(file, prepared, account, asked):
-                one = found.setdefault(key, [factor, 0, Fraction(0)])
-                one[0] = factor if one[0] == factor else _SEVERAL
-                one[1] += quantity
-                one[2] += weighted
+        for key, factor, quantity, weighted in _groups(file, prepared, account, where):
+            one = found.setdefault(key, [factor, 0, Fraction(0)])
+            one[0] = factor if one[0] == factor else _SEVERAL
+            one[1] += quantity
+            one[2] += weighted
         factors = {factor for factor, _, _ in found.values()}
         meanings.learn(file, {terms for terms, _ in found}, factors - {_SEVERAL})
         for (terms, family), (factor, quantity, weighted) in found.items():
             yield WeighedSum(
-                agent,
+                where[0],
                 account,
                 meanings.terms(terms),
                 prepared.families[family],
@@ -172,43 +173,56 @@ Group = tuple[tuple[int, int], int, int, Fraction]
 
 
 def _groups(
-    file: SqliteFile, prepared: Prepared, account: Account, asked: tuple[Any, ...]
+    file: SqliteFile, prepared: Prepared, account: Account, where: tuple[int, int, int]
 ) -> Iterator[Group]:
     source = _from(account, is_restated=prepared.is_restated)
+    asked = (*where, account.value)
     if prepared.scale:
-        shifts = range(0, _QUANTITY_BITS, prepared.piece_bits)
-        mask = (1 << prepared.piece_bits) - 1
-        pieces = ", ".join(f"sum((p.quantity >> {at} & {mask}) * n.number)" for at in shifts)
-        sums = (
-            "min(n.key), max(n.key), sum(p.quantity >> 32), sum(p.quantity & 4294967295),"
-            f" {pieces}"
-        )
-        ends = "min(p.terms), max(p.terms), min(n.family), max(n.family)"
-        ((least, most, low, high, *row),) = file.all(f"SELECT {ends}, {sums} {source}", *asked)
-        if least is None:
+        try:
+            yield from _weighed_inside(file, prepared, source, asked)
+        except LedgerError as error:
+            if str(error) != _OVERFLOW:
+                raise
+        else:
             return
-        if (least, low) == (most, high):
-            yield (least, low), *_made(row, prepared, shifts)
-            return
-        for terms, family, *row in file.all(
-            f"SELECT p.terms, n.family, {sums} {source} GROUP BY 1, 2",
-            *asked,
-        ):
-            yield (terms, family), *_made(row, prepared, shifts)
-        return
     for terms, family, factor, *halves in file.each(
         "SELECT p.terms, n.family, n.key, sum(p.quantity >> 32),"
         f" sum(p.quantity & 4294967295) {source} GROUP BY 1, 2, 3",
         *asked,
     ):
+        if family is None:
+            raise ValueError("postings have a factor that is not there")
         quantity = sql.whole(*halves)
         yield (terms, family), factor, quantity, quantity * prepared.values[factor]
+
+
+def _weighed_inside(
+    file: SqliteFile, prepared: Prepared, source: str, asked: tuple[Any, ...]
+) -> list[Group]:
+    """Return the groups, all of them or none: raises LedgerError for an overflow."""
+    shifts = range(0, _QUANTITY_BITS, prepared.piece_bits)
+    mask = (1 << prepared.piece_bits) - 1
+    pieces = ", ".join(f"sum((p.quantity >> {at} & {mask}) * n.number)" for at in shifts)
+    sums = (
+        "count(*) - count(n.key), min(n.key), max(n.key),"
+        f" sum(p.quantity >> 32), sum(p.quantity & 4294967295), {pieces}"
+    )
+    ends = "min(p.terms), max(p.terms), min(n.family), max(n.family)"
+    ((least, most, low, high, *row),) = file.all(f"SELECT {ends}, {sums} {source}", *asked)
+    if least is None:
+        return []
+    if (least, low) == (most, high):
+        return [((least, low), *_made(row, prepared, shifts))]
+    rows = file.all(f"SELECT p.terms, n.family, {sums} {source} GROUP BY 1, 2", *asked)
+    return [((terms, family), *_made(row, prepared, shifts)) for terms, family, *row in rows]
 
 
 def _made(
     row: Sequence[int], prepared: Prepared, shifts: Sequence[int]
 ) -> tuple[int, int, Fraction]:
-    first, last, high, low, *pieces = row
+    lost, first, last, high, low, *pieces = row
+    if lost:
+        raise ValueError(f"{lost} postings have a factor that is not there")
     weighed = sum(piece << at for piece, at in zip(pieces, shifts, strict=True))
     factor = first if first == last else _SEVERAL
     return factor, sql.whole(high, low), Fraction(weighed, prepared.scale)

@@ -139,10 +139,6 @@ TOUCH: Final = "PRAGMA user_version = 0"
 SUM_USAGE: Final = """
 SELECT series, sum(quantity >> 32), sum(quantity & 4294967295) FROM usage GROUP BY series
 """
-SUM_POSTINGS: Final = """
-SELECT agent, account, terms, factor, sum(quantity >> 32), sum(quantity & 4294967295)
-FROM postings GROUP BY agent, account, terms, factor
-"""
 SUM_ACCOUNTS: Final = """
 SELECT agent, account, sum(quantity >> 32), sum(quantity & 4294967295)
 FROM postings GROUP BY agent, account

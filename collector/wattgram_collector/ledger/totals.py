@@ -44,6 +44,13 @@ class Sum:
         )
         self.scale = scale
 
+    def join(self, amount: Amount) -> None:
+        """Add a sum that was made elsewhere."""
+        self.quantity += amount.quantity
+        self.weighted, self.scale = (
+            Fraction(self.weighted, self.scale) + amount.weighted
+        ).as_integer_ratio()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sum) and self.amount == other.amount
 
@@ -113,21 +120,17 @@ class AgentTotals:
             missing = (Tally.MISSING_BATCHES, "")
             tallies[missing] = tallies.get(missing, 0) + outcome.missing
 
-    def restore(
-        self, account: Account, terms: Terms, factor: Intensity | None, quantity: int
-    ) -> None:
+    def restore(self, pricing: Pricing, amount: Amount) -> None:
         """Add what was posted before this process began."""
-        place = self._new_place(account, terms, factor, None)
-        place.sum.add(quantity, place.numerator, place.denominator)
+        self.sums.setdefault(pricing, Sum()).join(amount)
 
     def _new_place(
-        self, account: Account, terms: Terms, factor: Intensity | None, now_nanoseconds: int | None
+        self, account: Account, terms: Terms, factor: Intensity | None, now_nanoseconds: int
     ) -> _Place:
         pricing = Pricing.of(account, terms, factor)
         if pricing not in self.sums:
             self.sums[pricing] = Sum()
-            if now_nanoseconds is not None:
-                self.first_added_nanoseconds[pricing] = now_nanoseconds
+            self.first_added_nanoseconds[pricing] = now_nanoseconds
         numerator, denominator = (0, 1) if factor is None else factor.value.as_integer_ratio()
         place = _Place(self.sums[pricing], numerator, denominator, terms, factor)
         if len(self._places) >= _PLACES_REMEMBERED:
