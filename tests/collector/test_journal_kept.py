@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -153,3 +156,21 @@ def test_one_whose_text_was_changed_is_found(tmp_path: Path) -> None:
     change(path, "UPDATE journal SET text = '{\"km\":1}' WHERE number = 2")
     with closing(SqliteJournal(path)) as journal, pytest.raises(JournalError, match="entry 2"):
         list(verified(journal.journal()))
+
+
+def test_the_script_of_the_documents_walks_the_chain(tmp_path: Path) -> None:
+    """What an auditor copies works as it stands, and finds what was changed."""
+    document = Path(__file__).parents[2] / "docs" / "ledger.md"
+    (script,) = re.findall(r"```python\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    path = tmp_path / "ledger.sqlite"
+    with closing(SqliteJournal(path)) as journal:
+        journal.append([ASSET, ACTIVITY, ASSET], 5)
+        *_, last = journal.journal()
+
+    def walk() -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-c", script, str(path))
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert walk().stdout == f"{last.hash}\n"
+    change(path, "UPDATE journal SET subject = 'other' WHERE number = 2")
+    assert "entry 2 was changed" in walk().stderr

@@ -266,6 +266,17 @@ def test_where_there_is_no_ledger_that_is_said(tmp_path: Path) -> None:
     assert refused.value.trouble is Trouble.ABSENT
 
 
+@pytest.mark.parametrize("bits", [0, 30])
+def test_energy_whose_factor_is_gone_is_not_left_out(
+    path: Path, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_weighing, "_NUMBER_BITS_MAX", bits)
+    change(path, "DELETE FROM factors")
+    with closing(SqliteSums(path)) as sums, pytest.raises(LedgerError, match="factor") as refused:
+        list(sums.weighed_sums(SLOT, SLOT + 2, accounts=[Account.HOST]))
+    assert refused.value.trouble is Trouble.DAMAGED
+
+
 def test_a_damaged_row_is_said(path: Path) -> None:
     change(path, "UPDATE terms SET text = 'nonsense' || key")
     with closing(SqliteSums(path)) as sums, pytest.raises(LedgerError) as refused:

@@ -37,6 +37,7 @@ from wattgram_collector.ledger.journal import JournalKind, JournalRecord
 from wattgram_collector.ledger.restatement import Restatement
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_check import check, findings_of
+from wattgram_collector.ledger.sqlite_controls import counted
 from wattgram_collector.ledger.sqlite_file import SqliteFile
 from wattgram_collector.ledger.sqlite_migrations import SCHEMA_VERSION, STEPS, migrate, version_of
 
@@ -297,3 +298,12 @@ def test_a_fault_of_before_is_a_fault_after(tmp_path: Path) -> None:
         pass
     (finding,) = check(old, full=True).findings
     assert str(finding).startswith("control: usage of agent 1 is")
+
+
+def test_who_changes_the_controls_too_does_not_get_past_the_chain(path: Path) -> None:
+    change(path, "UPDATE journal SET text = '{\"km\":1}' WHERE number = 1")
+    with closing(SqliteFile(path)) as file, file.transaction():
+        _, control = counted(file, "journal", HASHED["journal"])
+        file.execute("UPDATE controls SET control = ? WHERE name = 'journal'", control)
+    (finding,) = check(path, full=True).findings
+    assert str(finding) == "journal: entry 1 (asset a) changed"

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import PACKAGE, SLOT, apply, entry
+from builders import PACKAGE, SLOT, apply, entry, terms
 from ledger_files import MEMORY, first_version
 from wattgram.handshake import HostFacts
+from wattgram_collector.accounting.emissions import Account, PostingKey
 from wattgram_collector.ledger import Receipt
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
@@ -44,6 +45,13 @@ def test_a_slot_names_its_batches(ledger: SqliteLedger) -> None:
     assert ledger.receipts(1, SLOT + 1, SLOT + 2).receipts[0] == Receipt(SLOT + 1, "a", 2, 5, 2)
     assert ledger.receipts(1, SLOT + 2, SLOT + 9).receipts == ()
     assert ledger.receipts(99, 0, SLOT + 9) == (0, ())
+
+
+def test_time_that_is_only_posted_has_its_receipt_too(ledger: SqliteLedger) -> None:
+    observed = PostingKey(Account.OBSERVED, SLOT + 3, terms(), None)
+    ledger.open_session(1, "a", 1)
+    apply(ledger, [entry(1, session="a", postings={observed: 7})])
+    assert ledger.receipts(1, 0, SLOT + 9).receipts == (Receipt(SLOT + 3, "a", 1, 1, 1),)
 
 
 def test_what_came_before_receipts_were_kept_is_not_said_to_be_nothing(tmp_path: Path) -> None:
