@@ -230,6 +230,7 @@ def _views(
             budgets=budgeting.reckoned,
             limits=budgeting.limits_now,
             trouble=lambda: committer.trouble,
+            state_directory=str(config.state_directory),
             expiries=certificates.expiries,
         ),
     )

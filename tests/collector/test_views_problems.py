@@ -226,6 +226,16 @@ def test_a_ledger_that_takes_nothing_is_critical(trouble: Trouble) -> None:
     assert found.fix
 
 
+@pytest.mark.parametrize(
+    ("trouble", "fix"),
+    [(Trouble.FULL, "df -h '/my data'"), (Trouble.READ_ONLY, "mount -o remount,rw '/my data'"),
+     (Trouble.LOCKED, "fuser -v '/my data'/ledger.sqlite")],
+)  # fmt: skip
+def test_what_mends_a_ledger_names_where_it_is(trouble: Trouble, fix: str) -> None:
+    (found,) = of_collector(trouble=LedgerError("no", trouble), state_directory="/my data")
+    assert found.fix == fix
+
+
 def test_a_ledger_that_could_not_be_read_is_a_warning() -> None:
     (found,) = of_collector(history_trouble=LedgerError("locked", Trouble.LOCKED))
     assert (found.kind, found.severity) == (ProblemKind.LEDGER_TROUBLE, Severity.WARNING)

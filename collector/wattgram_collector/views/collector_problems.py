@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ class CollectorState:
     """What is looked at to find what is wrong with the collector, its grids and budgets."""
 
     trouble: LedgerError | None = None
+    state_directory: str = "/var/lib/wattgram-collector"
     history_trouble: LedgerError | None = None
     expiries_unix_seconds: Mapping[str, int] = field(default_factory=dict)
     zones: tuple[Zone, ...] = ()
@@ -61,16 +63,22 @@ def ledger_trouble(state: CollectorState, _: float) -> Iterator[Problem]:
         severity=Severity.CRITICAL if state.trouble else Severity.WARNING,
         about="",
         text=cut(f"The ledger {what}: {error}."),
-        fix=_MENDING.get(error.trouble, "wattgram-collector ledger check"),
+        fix=_mending(error.trouble, state.state_directory),
     )
 
 
-_MENDING: Final = {
-    Trouble.FULL: "df -h /var/lib/wattgram-collector",
-    Trouble.READ_ONLY: "mount -o remount,rw /var/lib/wattgram-collector",
-    Trouble.DAMAGED: "wattgram-collector ledger restore BACKUP",
-    Trouble.LOCKED: "fuser -v /var/lib/wattgram-collector/ledger.sqlite",
-}
+def _mending(trouble: Trouble, directory: str) -> str:
+    match trouble:
+        case Trouble.FULL:
+            return f"df -h {shlex.quote(directory)}"
+        case Trouble.READ_ONLY:
+            return f"mount -o remount,rw {shlex.quote(directory)}"
+        case Trouble.LOCKED:
+            return f"fuser -v {shlex.quote(directory)}/ledger.sqlite"
+        case Trouble.DAMAGED:
+            return "wattgram-collector ledger restore BACKUP"
+        case _:
+            return "wattgram-collector ledger check"
 
 
 def certificate_expiring(state: CollectorState, now_unix_seconds: float) -> Iterator[Problem]:

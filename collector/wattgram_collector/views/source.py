@@ -63,6 +63,7 @@ class Surroundings:
     budgets: Callable[[float], tuple[Budget, ...]] = lambda _: ()
     limits: Callable[[float], tuple[EmissionLimit, ...]] = lambda _: ()
     trouble: Callable[[], LedgerError | None] = lambda: None
+    state_directory: str = "/var/lib/wattgram-collector"
     expiries: Callable[[], Mapping[str, int]] = dict
 
 
@@ -192,6 +193,7 @@ class Views:
         zones = tuple(with_hosts(self._zone(name, now), rows) for name in names)
         state = CollectorState(
             trouble=self._around.trouble(),
+            state_directory=self._around.state_directory,
             history_trouble=self.history.trouble if self.history else None,
             expiries_unix_seconds=self._expiries,
             zones=zones,
