@@ -72,7 +72,8 @@ protos-check: $(VENV)/.dev  ## fail when the committed stubs are not what the .p
 	  cmp $$out/$${file#*/} $$file && cmp $$out/$${file#*/}i $${file}i || exit 1; \
 	done && rm -r $$out
 
-deb: $(VENV)/.test debian  ## dist/*.deb of agent and collector, for this release and machine
+deb: $(VENV)/.test  ## dist/*.deb of agent and collector, for this release and machine
+	@$(MAKE) --no-print-directory debian DEBIAN_PACKAGES="dh:debhelper"
 	$(BIN)/python deploy/packages/deb.py --out dist
 
 agent-zipapp: $(VENV)/.test  ## dist/wattgram-agent.pyz; LIBRARIES=DIR: those of another machine
@@ -153,7 +154,7 @@ debian:
 	  { apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
-	  echo "could not install $$missing: the tests that need it will skip" >&2; \
+	  echo "could not install $$missing: tests that need it skip, and the rest says so" >&2; \
 	elif [ -n "$$missing" ]; then \
-	  echo "missing $$missing (apt-get install $$missing): the tests that need it will skip" >&2; \
+	  echo "missing $$missing (apt-get install $$missing): tests that need it skip, and the rest says so" >&2; \
 	fi

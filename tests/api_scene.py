@@ -43,7 +43,7 @@ from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.intensity import Status
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.ledger.sums import Sums
-from wattgram_collector.views.model import Budget
+from wattgram_collector.views.model import Budget, EmissionLimit
 from wattgram_collector.views.source import Surroundings, Views
 
 SLOT = 300
@@ -64,6 +64,7 @@ BUDGET = Budget(
     name="fleet", window="day", grams=10.0, used_grams=5.0, used_ratio=0.5, elapsed_ratio=0.3,
     from_unix_seconds=FIRST - 8 * 3600, to_unix_seconds=FIRST + 16 * 3600,
 )  # fmt: skip
+LIMIT = EmissionLimit(name="hall", grams_per_hour=200.0, present_grams_per_hour=None, hosts=1)
 SOURCES = (
     SourceState(source="rapl", state=State.ACTIVE),
     SourceState(source="nvml", state=State.PERMISSION_DENIED, reason="no node", fix="sudo chmod"),
@@ -107,7 +108,7 @@ def describe(agent: Agent, now: int) -> None:
     agent.last_seen_unix_nanoseconds = now * NANOSECONDS_PER_SECOND
     agent.newest_sample_unix_nanoseconds = now * NANOSECONDS_PER_SECOND
     agent.agent_version = "0.1.0"
-    agent.power_microwatts = 100 * MICROWATTS_PER_WATT
+    agent.power_microwatts, agent.is_told = 100 * MICROWATTS_PER_WATT, True
     agent.power_quality = Quality.MODELLED if host == "beta" else Quality.MEASURED
     agent.intensity = next((one for one in ANNUAL if one.zone == agent.zone), None)
     agent.sources = SOURCES
@@ -140,6 +141,7 @@ class Scene:
             book=self.desk.books.location,
             advisor=self.known,
             budgets=lambda _: (BUDGET,),
+            limits=lambda _: (LIMIT,),
             trouble=lambda: self.trouble,
             expiries=dict,
         )

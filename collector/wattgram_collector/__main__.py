@@ -94,10 +94,12 @@ def _agents(config: CollectorConfig, options: argparse.Namespace) -> int:
 
 
 def _check_config(config: CollectorConfig, options: argparse.Namespace) -> int:
-    from wattgram_collector.intensities.providers.wiring import problems
+    from wattgram_collector.intensities.providers import wiring
     from wattgram_collector.pricing import unknown_zones
+    from wattgram_collector.push import wiring as pushing
 
-    found, unknown = problems(config.providers), list(unknown_zones(config))
+    found = wiring.problems(config.providers) + pushing.problems(config)
+    unknown = list(unknown_zones(config))
     if options.json:
         print(json.dumps({"good": not found, "problems": list(found), "warnings": unknown}))
     for problem in found:

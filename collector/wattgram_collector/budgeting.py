@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from wattgram.handshake import HostFacts
 from wattgram.units import (
     MICROJOULES_PER_JOULE,
     MICROJOULES_PER_KILOWATT_HOUR,
+    NANOSECONDS_PER_SECOND,
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
 )
@@ -32,7 +34,7 @@ from wattgram_collector.ingest.agents import Agent, Fleet
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ledger import LedgerError
 from wattgram_collector.ledger.sums import Sums
-from wattgram_collector.views.model import Budget
+from wattgram_collector.views.model import Budget, EmissionLimit
 
 LOG: Final = logging.getLogger("wattgram.budgets")
 TICK_SECONDS: Final = 5.0
@@ -93,7 +95,27 @@ class Budgeting:
 
     def reckoned(self, now_unix_seconds: float) -> tuple[Budget, ...]:
         """Return every budget in the period that it is now; what was not read yet is None."""
-        return tuple(shown(one, now_unix_seconds) for one in self._running.values())
+        return tuple(
+            replace(shown(one, now_unix_seconds), hosts=self._hosts(f"budgets.{name}"))
+            for name, one in self._running.items()
+        )
+
+    def limits_now(self, now_unix_seconds: float) -> tuple[EmissionLimit, ...]:
+        """Return every limit, and what its hosts emit now."""
+        rates = self.limit_rates(int(now_unix_seconds * NANOSECONDS_PER_SECOND))
+        return tuple(
+            EmissionLimit(
+                name=name,
+                grams_per_hour=one.grams_per_hour,
+                present_grams_per_hour=rates[name] * SECONDS_PER_HOUR if name in rates else None,
+                hosts=self._hosts(f"limits.{name}"),
+            )
+            for name, one in self.limits.items()
+        )
+
+    def _hosts(self, selection: str) -> int | None:
+        """Return how many hosts are meant; None before any was looked at."""
+        return len(self._members[selection].agents) if self._seen else None
 
     def unpriced_joules(self, now_unix_seconds: float) -> dict[str, float]:
         """Return the energy of each budget's period that nothing prices, where that is known."""

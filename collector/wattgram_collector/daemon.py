@@ -31,7 +31,7 @@ from wattgram_collector.exposition.advice_routes import advice_routes
 from wattgram_collector.exposition.api.reports import Desk
 from wattgram_collector.exposition.api.routes import api_routes
 from wattgram_collector.exposition.discovery import discovery_routes
-from wattgram_collector.exposition.export_routes import export_routes
+from wattgram_collector.exposition.export_routes import Exports
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
 from wattgram_collector.exposition.own_budgets import BudgetMetrics
 from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
@@ -111,17 +111,17 @@ async def serving(
     """
     reload = reload or Reload()
     committer = Committer(ledger, tick_seconds=config.ledger.commit_tick_seconds)
-    records = {record.key: record for record in ledger.agents()}
-    fleet = Fleet(records, ledger.totals())
+    fleet = Fleet({record.key: record for record in ledger.agents()}, ledger.totals())
     certificates = _certificates(config, fleet)
     config = certificates.config
     access = _access(config, reload)
     pushing = _pushing(config)
     pricing = Pricing(config, ledger, committer, fleet)
-    terms_of = Sites(config, pricing.places).terms
-    intake = Intake(ledger, committer, fleet, pricing.books, terms_of, config.limits.as_sent,
+    sites = Sites(config, pricing.places)
+    intake = Intake(ledger, committer, fleet, pricing.books, sites.terms, config.limits.as_sent,
                     _turns(config, ledger), bounds=config.limits)  # fmt: skip
-    budgeting = Budgeting(config, fleet, committer, terms_of, storage.summing(config))
+    intake.facts_of = sites.facts
+    budgeting = Budgeting(config, fleet, committer, sites.terms, storage.summing(config))
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
     service.add_to(server)
@@ -201,10 +201,12 @@ def _pages(
             ),
         ],
     )
+    exports = Exports(lambda: storage.reading(config))
     app.on_shutdown.append(reports.shut)
+    app.on_shutdown.append(exports.shut)
     app.add_routes(certificates.routes())
     app.add_routes(discovery_routes(fleet, about_itself, config.exposition))
-    app.add_routes(export_routes(lambda: storage.reading(config)))
+    app.add_routes(exports.routes())
     access.porch.stand_before(app)
     return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
 
@@ -226,7 +228,9 @@ def _views(
             book=pricing.books.location,
             advisor=advisor(config, pricing.history, pricing.places.zone),
             budgets=budgeting.reckoned,
+            limits=budgeting.limits_now,
             trouble=lambda: committer.trouble,
+            state_directory=str(config.state_directory),
             expiries=certificates.expiries,
         ),
     )
@@ -333,7 +337,8 @@ def _bind(server: grpc.aio.Server, config: CollectorConfig, certificates: Certif
     except ValueError as error:
         raise StartError(str(error)) from error
     except RuntimeError as error:
-        raise StartError(f"grpc.address {settings.address}: {error}") from error
+        reason = "cannot listen there; does another collector run on this host?"
+        raise StartError(f"grpc.address {settings.address}: {reason}") from error
 
 
 def _at(address: str, port: int) -> str:

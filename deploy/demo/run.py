@@ -10,6 +10,7 @@ import argparse
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,8 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _raise_stop)
     signal.signal(signal.SIGINT, _raise_stop)
+    for address in (options.grpc, options.http):
+        _must_be_free(address)
     state = options.state.resolve()
     page = f"http://{options.http}"
     started: list[subprocess.Popen[bytes]] = []
@@ -67,7 +70,7 @@ def main() -> int:
     finally:
         for process in reversed(started):
             _end(process)
-    return max((abs(process.returncode or 0) for process in started), default=1)
+    return int(not started or any(process.returncode for process in started))
 
 
 def describe(samples: Samples) -> str:
@@ -126,6 +129,18 @@ def _wait_until_ready(page: str, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit("the collector did not start; see above")
+
+
+def _must_be_free(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise SystemExit(
+                f"{address}: {error.strerror}. Does a collector run on this machine already?"
+            ) from error
 
 
 def _start(module: str, **environment: str) -> subprocess.Popen[bytes]:

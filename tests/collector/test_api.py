@@ -6,25 +6,29 @@ import asyncio
 import csv
 import io
 import json
+import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api_scene import FIRST, NOW, SLOT, Asked, asking
+from api_scene import FIRST, NOW, SLOT, TERMS, Asked, asking
 from wattgram_collector.exposition.api import reports
 from wattgram_collector.exposition.api.asked import ApiError
 from wattgram_collector.exposition.api.openapi import document
 from wattgram_collector.exposition.api.table import BASE, ROUTES
 from wattgram_collector.ledger import Ledger
 from wattgram_collector.ledger.restatement import Posted
+from wattgram_collector.ledger.sqlite_commands import ledger_path
 from wattgram_collector.views.model import FleetView
 
 DOCUMENT = document()
@@ -95,7 +99,7 @@ def test_everything_that_the_pages_show_is_in_the_api() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     own = {"rows": "Hosts", "history": "History", "by_site": "Groups", "by_zone": "Groups",
            "by_device_class": "Groups", "by_workload": "Workloads", "zones": "Zones",
-           "budgets": "Budgets", "problems": "Problems"}  # fmt: skip
+           "budgets": "Budgets", "limits": "Limits", "problems": "Problems"}  # fmt: skip
     for name in FleetView.__dataclass_fields__:
         assert name in schemas["Fleet"]["properties"] or own[name] in schemas, name
 
@@ -253,6 +257,52 @@ async def test_a_spreadsheet_runs_nothing(on: Asked) -> None:
     on.scene.clock += 2
     _, _, text = await on.get(f"{BASE}/hosts?format=csv")
     assert rows(text)[0]["device_class"] == "'=cmd|' /C calc'!A0"
+
+
+# ── names that are chosen to mislead ─────────────────────────────────────────────────────────
+
+Rename = Callable[[str, str], None]
+
+
+@pytest.fixture
+def rename(on: Asked, monkeypatch: pytest.MonkeyPatch) -> Rename:
+    """Let a host be called otherwise, in memory and in the ledger."""
+
+    def change(host: str, name: str) -> None:
+        monkeypatch.setitem(TERMS, name, TERMS[host])
+        agent = on.scene.agent(host)
+        agent.record = replace(agent.record, host=name)
+        with closing(sqlite3.connect(ledger_path(on.scene.config))) as opened, opened:
+            opened.execute("UPDATE agents SET host = ? WHERE host = ?", (name, host))
+
+    return change
+
+
+async def test_what_a_host_is_called_is_no_formula_in_a_report(on: Asked, rename: Rename) -> None:
+    rename("alpha", "=cmd|' /C calc'!A0")
+    period = f"from={_when(FIRST - SLOT)}&to={_when(FIRST)}"
+    _, _, text = await on.get(f"{BASE}/report?{period}&by=host&format=csv")
+    assert {one["host"] for one in rows(text)} == {"'=cmd|' /C calc'!A0", "beta", "gamma"}
+
+
+@pytest.mark.parametrize("name", ["{a}", "a/b", "a%2Fb", "%00", "'\"<>&;"])
+async def test_every_name_of_a_host_can_be_asked_for(on: Asked, rename: Rename, name: str) -> None:
+    rename("alpha", name)
+    path = f"/hosts/{quote(name, safe='')}"
+    assert (await on.json(path))["row"]["host"] == name
+    assert len((await on.json(f"{path}/history"))["steps"]) == 288
+    assert (await on.json(f"{path}/explain?from=-1h"))["host"] == name
+
+
+@pytest.mark.parametrize("liar", ["alpha", "gamma"])
+async def test_who_is_called_as_the_id_of_another_is_found_under_it_and_the_other_by_name(
+    on: Asked, rename: Rename, liar: str
+) -> None:
+    rename(liar, "agent-of-beta")
+    assert (await on.json("/hosts/agent-of-beta"))["agent_id"] == f"agent-of-{liar}"
+    found = await on.json("/hosts/agent-of-beta/explain?from=-1h")
+    assert found["host"] == "agent-of-beta"
+    assert (await on.json("/hosts/beta"))["agent_id"] == "agent-of-beta"
 
 
 # ── explanations and reports ─────────────────────────────────────────────────────────────

@@ -56,6 +56,19 @@ def test_without_a_directory_nothing_is_made(
 
 
 @pytest.mark.usefixtures("_authority")
+def test_what_to_type_on_the_host_names_the_collector(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["enroll", "web-1"]) == 0
+    assert "https://THIS-COLLECTOR:9881 " in capsys.readouterr().err
+    monkeypatch.setenv(
+        "WATTGRAM_COLLECTOR__ACCESS__NAMES", '["collector.example", "other.example"]'
+    )
+    assert main(["enroll", "web-1"]) == 0
+    assert "https://collector.example:9881 " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_authority")
 def test_a_token_is_printed_alone_and_kept_as_a_digest(state: Path, capsys: Output) -> None:
     assert main(["enroll", "web-1"]) == 0
     output = capsys.readouterr()

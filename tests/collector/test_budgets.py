@@ -483,6 +483,7 @@ async def test_the_rate_is_of_the_hosts_that_are_meant_and_known(tmp_path: Path)
         draws(desk.is_a(host), watts, factor, desk.now)
     now = desk.now * 10**9
     assert desk.budgeting.limit_rates(now) == {}
+    assert {one.hosts for one in desk.budgeting.limits_now(desk.now)} == {None}
     await desk.budgeting.reckon()
 
     per_second = 1 / 3_600
@@ -491,6 +492,12 @@ async def test_the_rate_is_of_the_hosts_that_are_meant_and_known(tmp_path: Path)
         "bare": pytest.approx(440 * per_second),
         "french": pytest.approx(40 * per_second),
     }
+    assert {one.name: one.hosts for one in desk.budgeting.limits_now(desk.now)} == {
+        "bare": 4, "french": 1, "none": 0,
+    }  # fmt: skip
+    shown = {one.name: one.present_grams_per_hour for one in desk.budgeting.limits_now(desk.now)}
+    assert shown == {"bare": pytest.approx(440), "french": pytest.approx(40), "none": None}
+    assert desk.budgeting.reckoned(desk.now)[0].hosts == 4
     late = now + 60 * 10**9
     assert desk.budgeting.budget_rates(late) == {}
     await desk.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,7 +24,12 @@ from wattgram_collector.access.credentials import Role
 from wattgram_collector.access.http import Guard
 from wattgram_collector.config import ENVIRONMENT_PREFIX, CollectorConfig, ExpositionSettings
 from wattgram_collector.daemon import serving
-from wattgram_collector.exposition.discovery import discovery_routes, host_of_path, path_of
+from wattgram_collector.exposition.discovery import (
+    HOSTS_PER_SLICE,
+    discovery_routes,
+    host_of_path,
+    path_of,
+)
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.exposition.text import render
 from wattgram_collector.exposition.web import OPENMETRICS, TEXT
@@ -80,6 +87,30 @@ async def test_targets_are_as_prometheus_reads_them() -> None:
         {"__scheme__": "http", "__metrics_path__": "/hosts/beta/metrics", "instance": "beta"},
         {"__scheme__": "http", "__metrics_path__": "/hosts/gamma/metrics", "instance": "gamma"},
     ]
+
+
+async def test_many_targets_are_all_there_and_others_have_their_turn_between() -> None:
+    hosts = [f"h{number:05}" for number in range(3 * HOSTS_PER_SLICE + 1)]
+    fleet = [Agent(record(number, host), AgentTotals()) for number, host in enumerate(hosts)]
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    handler = discovery_routes(fleet, CollectorRegistry(), ExpositionSettings())[0].handler
+    task = asyncio.ensure_future(other())
+    try:
+        await asyncio.sleep(0)
+        before = turns
+        answer = await handler(make_mocked_request("GET", "/sd", headers={"Host": "here:1"}))
+        assert turns - before >= 4
+    finally:
+        task.cancel()
+    found = json.loads(answer.text)
+    assert [one["labels"]["instance"] for one in found] == ["wattgram-collector", *hosts]
 
 
 async def test_all_pages_together_are_metrics() -> None:

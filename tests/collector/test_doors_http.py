@@ -181,6 +181,7 @@ async def test_the_routes_are_these(side: Side) -> None:
         ("GET", "/api/v1/zones"): Role.READ,
         ("GET", "/api/v1/zones/{zone}"): Role.READ,
         ("GET", "/api/v1/budgets"): Role.READ,
+        ("GET", "/api/v1/limits"): Role.READ,
         ("GET", "/api/v1/problems"): Role.READ,
         ("GET", "/api/v1/report"): Role.READ,
         ("GET", "/api/openapi.json"): Role.READ,

@@ -320,7 +320,7 @@ async def test_on_a_terminal_it_says_how_far_it_is(
     for screen in (terminal, pipe):
         monkeypatch.setattr("sys.stderr", screen)
         asking.run("export", "--csv", "--from", DAY[0], "--to", DAY[1])
-    assert "\rexport   0 %" in terminal.getvalue()
+    assert "\rexport [........................]   0 %" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert pipe.getvalue() == ""
 
@@ -475,6 +475,28 @@ async def test_a_broken_export_never_ends_as_a_whole_one_does(make: Make, tmp_pa
         again = await client.get(PATH, params={"from": "-30d"})
         assert again.status == 200  # the next one is not kept waiting
         again.close()
+
+
+async def test_a_collector_that_stops_does_not_wait_for_who_reads_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def endless(*_: Any) -> Iterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    exports = routes.Exports(lambda: pytest.fail("not read here"))
+    monkeypatch.setattr(exports, "_read", endless)
+    app = web.Application()
+    app.add_routes(exports.routes())
+    app.on_shutdown.append(exports.shut)
+    server = TestServer(app)
+    await server.start_server()
+    _, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(3):
+        await server.close()
+    writer.close()
 
 
 async def test_who_does_not_read_is_cut_off(

@@ -284,6 +284,15 @@ def test_a_power_is_not_shown_where_a_counted_meter_was_not_read() -> None:
     assert one(names.HOST_POWER, [none]) == {}
 
 
+@pytest.mark.parametrize(("age", "is_now"), [(LATE, True), (LATE + 1, False)])
+def test_what_waited_in_a_spool_says_nothing_of_now(age: int, is_now: bool) -> None:  # noqa: FBT001
+    old = batch(start_unix_nanoseconds=NOW - age - SECOND)
+    page = shown([reported(record(), (table(), old))])
+    assert {names.HOST_ENERGY, names.EMISSIONS} <= set(page)
+    gauges = {names.HOST_POWER, names.EMISSION_RATE, names.INTENSITY}
+    assert gauges & set(page) == (gauges if is_now else set())
+
+
 def test_without_an_intensity_there_is_no_rate_of_emission() -> None:
     found = shown([reported(record(), (table(PACKAGE, grid_zone="XX"), batch()))])
     assert found[names.HOST_POWER] == {("alpha",): 1}

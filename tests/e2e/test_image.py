@@ -10,6 +10,7 @@ import pytest
 
 import wattgram_agent
 import wattgram_collector
+from daemons import free_port
 from fakes import two_socket_tree
 from images import Images
 
@@ -67,7 +68,8 @@ def test_the_image_of_the_collector_builds_and_is_nobody_in_particular(images: I
 
     version = images.run(collector, *told["Entrypoint"], "--version").stdout
     status = images.run(collector, "cat", "/proc/self/status").stdout
-    unwell = images.run(collector, *told["Healthcheck"]["Test"][1:], code=1).stdout
+    nobody = f"WATTGRAM_COLLECTOR__HTTP__ADDRESS=127.0.0.1:{free_port()}"
+    unwell = images.run(collector, "env", nobody, *told["Healthcheck"]["Test"][1:], code=1).stdout
 
     assert version.strip() == wattgram_collector.__version__
     assert told["User"] == "10001:10001"

@@ -115,7 +115,8 @@ def _enroll(config: CollectorConfig, options: argparse.Namespace) -> int:
     who = f"agent {record.agent_id}" if record.agent_id else "one new agent"
     print(f"token {record.identifier} for {who}, good once, until "
           f"{_when(record.expires_unix_seconds)}. On the host:", file=sys.stderr)  # fmt: skip
-    print("  wattgram-agent enroll --collector https://THIS-COLLECTOR:"
+    name = next(iter(config.access.names), "THIS-COLLECTOR")
+    print(f"  wattgram-agent enroll --collector https://{name}:"
           f"{config.http.address.rpartition(':')[2]} --token TOKEN", file=sys.stderr)  # fmt: skip
     if not config.access.enrolment:
         print("access.enrolment is not set: nobody takes the token yet", file=sys.stderr)

@@ -42,7 +42,9 @@ def load(directory: Path) -> Authority:
         key_pem = read_private(directory / KEY_FILE, _say_exposed)
         certificate_pem = (directory / CERTIFICATE_FILE).read_bytes()
     except OSError as error:
-        raise AuthorityError(f"{error.filename}: {error.strerror}") from error
+        there = any((directory / name).exists() for name in (KEY_FILE, CERTIFICATE_FILE))
+        hint = "" if there else "; `wattgram-collector ca init` makes an authority"
+        raise AuthorityError(f"{error.filename}: {error.strerror}{hint}") from error
     try:
         return Authority(key_pem, certificate_pem)
     except ValueError as error:

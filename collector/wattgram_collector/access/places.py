@@ -2,7 +2,7 @@
 
 When all are taken the newcomer gets that of somebody who is not being answered: of those who were
 never let in before the others, and of these the one who sits longest. So who may read is not
-locked out by many who may not.
+locked out by many who may not. What was answered and not read yet is bounded for all together.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ ASK_SECONDS: Final = 10.0
 """From the first byte of the connection to the whole head of its first request."""
 IDLE_SECONDS: Final = 120.0
 """From one request to the next, longer than scrapers wait; who reads his answer slower is cut."""
+UNREAD_BYTES_MAX: Final = 128 << 20
+"""Of all answers together. A few of the largest kind always fit."""
+_LARGEST_THAT_FIT: Final = 4
 
 
 class Closable(Protocol):
@@ -25,7 +28,7 @@ class Closable(Protocol):
 
 
 class _Place:
-    __slots__ = ("has_asked", "is_asking", "since_seconds", "was_let_in", "what")
+    __slots__ = ("has_asked", "is_asking", "since_seconds", "unread", "was_let_in", "what")
 
     def __init__(self, what: Closable, since_seconds: float) -> None:
         self.what = what
@@ -33,13 +36,14 @@ class _Place:
         self.is_asking = False
         self.has_asked = False
         self.was_let_in = False
+        self.unread = b""
 
 
 class Places:
     """So many and no more; the keys are the caller's."""
 
     def __init__(self, most: int) -> None:
-        self.cut = Counter({"full": 0, "silent": 0})
+        self.cut = Counter({"full": 0, "silent": 0, "unread": 0})
         self._most = most
         self._by_key: dict[object, _Place] = {}
 
@@ -71,6 +75,34 @@ class Places:
         if place is not None:
             place.is_asking, place.has_asked, place.since_seconds = False, True, now_seconds
             place.was_let_in = place.was_let_in or was_let_in
+
+    def send(self, key: object, answer: bytes) -> None:
+        """A large answer is being sent. Where there is too much of it that nobody reads, those are
+        sent away whose answer began first; one that many get is there once.
+        """
+        if key not in self._by_key:
+            return
+        self._by_key[key].unread = answer
+        getting = [one for one, place in self._by_key.items() if place.unread]
+        readers = Counter(id(self._by_key[one].unread) for one in getting)
+        held_bytes = sum({
+            id(unread): len(unread) for one in getting if (unread := self._by_key[one].unread)
+        }.values())  # fmt: skip
+        room_bytes = max(UNREAD_BYTES_MAX, _LARGEST_THAT_FIT * len(answer))
+        for one in sorted(getting, key=lambda one: self._by_key[one].since_seconds):
+            if held_bytes <= room_bytes:
+                return
+            unread = self._by_key[one].unread
+            if unread is answer:
+                continue
+            self._send_away(one, "unread")
+            readers[id(unread)] -= 1
+            held_bytes -= 0 if readers[id(unread)] else len(unread)
+
+    def sent(self, key: object) -> None:
+        """All of it was taken."""
+        if key in self._by_key:
+            self._by_key[key].unread = b""
 
     def sweep(self, now_seconds: float) -> None:
         """Send away who says nothing."""

@@ -1,4 +1,5 @@
-"""Where HTTP connections come in: so many at once, so many a second, none that only sits.
+"""Where HTTP connections come in: so many at once, so many a second, none that only sits, none
+that asks for more than it reads.
 
 The library would keep a connection for ever that sends nothing, and as many as come, until the
 process has no descriptor left for its ledger, and would spend the loop that serves the agents on
@@ -19,6 +20,7 @@ from typing import Final
 
 from aiohttp import web
 
+from wattgram_collector.access.pieces import PIECE_BYTES, Pieces
 from wattgram_collector.access.places import ASK_SECONDS, Places
 from wattgram_collector.ingest.buckets import Bucket
 
@@ -148,6 +150,7 @@ class Porch:
         except OSError:  # no TLS, none that we speak, none in time, or it went away
             accepted.close()
             return
+        transport.set_write_buffer_limits(high=PIECE_BYTES)
         self.places.become(protocol, transport)
 
     async def _sweep(self) -> None:
@@ -162,6 +165,13 @@ class Porch:
         try:
             response = await handler(request)
             was_let_in = response.status < web.HTTPBadRequest.status_code
+            body = response.body if isinstance(response, web.Response) else None
+            if (
+                isinstance(response, web.Response)
+                and isinstance(body, bytes)
+                and len(body) > PIECE_BYTES
+            ):
+                response.body = Pieces(body, self.places, request.protocol)
             return response
         finally:
             self.places.answered(request.protocol, self._clock(), was_let_in=was_let_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
@@ -63,6 +64,11 @@ class Sites:
         )
         for name, site in said.sites.items():
             self._require_known(name, site)
+
+    def facts(self, host: str, facts: HostFacts) -> HostFacts:
+        """Return what a host is: of the class that its site has, or else as it says."""
+        site = self._said.sites.get(self._site_of(host, facts.site), _NOWHERE)
+        return replace(facts, device_class=site.device_class or facts.device_class)
 
     def terms(self, host: str, facts: HostFacts, said_zone: str) -> Terms:
         """Return the terms of a host that says to draw from `said_zone`."""

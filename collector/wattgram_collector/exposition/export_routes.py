@@ -42,16 +42,29 @@ def export_routes(
     reading: Callable[[], Ledger], now_unix_seconds: Callable[[], float] = time.time
 ) -> list[web.RouteDef]:
     """Return the route; `reading` opens the ledger to be read, from any thread."""
-    return [web.get("/api/v1/export/openmetrics", _Export(reading, now_unix_seconds).answer)]
+    return Exports(reading, now_unix_seconds).routes()
 
 
-class _Export:
+class Exports:
+    """The route, and how it is ended."""
+
     def __init__(
-        self, reading: Callable[[], Ledger], now_unix_seconds: Callable[[], float]
+        self, reading: Callable[[], Ledger], now_unix_seconds: Callable[[], float] = time.time
     ) -> None:
         self._reading = reading
         self._now_unix_seconds = now_unix_seconds
         self._is_busy = False
+        self._limit: asyncio.Timeout | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/api/v1/export/openmetrics", self.answer)]
+
+    async def shut(self, _: object) -> None:
+        """Break off, when the application that it is part of is shut down: nobody waits for one
+        who reads slowly.
+        """
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     @needs(Role.READ)
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -98,12 +111,14 @@ class _Export:
             await response.prepare(request)
             try:
                 # Who stops reading would hold the instant that is read, and the journal grows.
-                async with asyncio.timeout(TOTAL_SECONDS_MAX):
+                async with asyncio.timeout(TOTAL_SECONDS_MAX) as self._limit:
                     await _write(response, first, chunks)
             except (LedgerError, TimeoutError) as error:
                 LOG.warning("export_broke_off reason=%r", str(error) or "read too slowly")
                 if request.transport is not None:
                     request.transport.abort()  # else it would end as if it were whole
+            finally:
+                self._limit = None
             return response
 
     def _read(self, period: Period, name: str) -> Iterator[bytes]:

@@ -54,7 +54,8 @@ SENSOR_ENERGY: Final = _family(
 )  # fmt: skip
 HOST_POWER: Final = _family(
     "host_power_watts", Type.GAUGE, "host",
-    "Mean power of the host over its newest batch in watts; absent when late or unknown.",
+    "Mean power of the host over its newest batch in watts; absent when late or unknown, and "
+    "while a backlog comes.",
 )  # fmt: skip
 EMISSION_RATE: Final = _family(
     "host_emission_rate_grams_per_second", Type.GAUGE, "host",

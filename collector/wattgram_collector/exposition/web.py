@@ -7,6 +7,7 @@ import gzip
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from wattgram_collector.access.http import Guard, needs
 from wattgram_collector.exposition import text
 from wattgram_collector.exposition.encoder import Encoder
 from wattgram_collector.exposition.families import Family
+from wattgram_collector.exposition.together import Together
 from wattgram_collector.ingest.agents import Fleet
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,23 +44,34 @@ def application(
 
     encoder = Encoder(sensors=sensors)
 
-    @needs(Role.READ)
-    async def metrics(request: web.Request) -> web.Response:
-        is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+    async def page(*, is_openmetrics: bool, is_packed: bool) -> bytes:
         shown_if_before = time.monotonic_ns() - zero_nanoseconds
         hosts = await encoder.encode(
             fleet, time.time_ns(), shown_if_before, openmetrics=is_openmetrics
         )
-        body = hosts + _own(registry, openmetrics_format=is_openmetrics)
+        data = (hosts + _own(registry, openmetrics_format=is_openmetrics)).encode()
+        return await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL) if is_packed else data
+
+    one_at_a_time = asyncio.Lock()
+    pages = {
+        (is_openmetrics, is_packed): Together(
+            partial(page, is_openmetrics=is_openmetrics, is_packed=is_packed), one_at_a_time
+        )
+        for is_openmetrics in (False, True)
+        for is_packed in (False, True)
+    }
+
+    @needs(Role.READ)
+    async def metrics(request: web.Request) -> web.Response:
+        is_openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+        is_packed = "gzip" in request.headers.get("Accept-Encoding", "")
         headers = {
             "Content-Type": OPENMETRICS if is_openmetrics else TEXT,
             "Vary": "Accept, Accept-Encoding",
         }
-        data = body.encode()
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if is_packed:
             headers["Content-Encoding"] = "gzip"
-            data = await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL)
-        return web.Response(body=data, headers=headers)
+        return web.Response(body=await pages[is_openmetrics, is_packed].made(), headers=headers)
 
     @needs(Role.READ, is_health=True)
     async def healthz(_: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from wattgram.units import (
     NANOSECONDS_PER_SECOND,
     mean_power_microwatts,
 )
+from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.ingest.reckoning import Told
 from wattgram_collector.intensity import Intensity
 from wattgram_collector.ledger import AgentRecord, AgentTotals, Outcome
@@ -77,6 +78,8 @@ class Agent:
     power_microwatts: int | None = None
     power_quality: Quality | None = None
     intensity: Intensity | None = None
+    is_told: bool = False
+    """Whether a batch of now said what those are; False while none has, or a backlog comes."""
     sources: tuple[SourceState, ...] = ()
     status: AgentStatus | None = None
 
@@ -87,13 +90,16 @@ class Agent:
 
     def is_late(self, now_unix_nanoseconds: int) -> bool:
         """Return whether the agent is silent for longer than it should be."""
-        patience = max(LATE_NANOSECONDS_MIN, LATE_INTERVALS * self.interval_nanoseconds)
-        return self._silence_nanoseconds(now_unix_nanoseconds) > patience
+        return self._silence_nanoseconds(now_unix_nanoseconds) > self._patience_nanoseconds
 
     def is_gone(self, now_unix_nanoseconds: int) -> bool:
         """Return whether it is silent for so long that its counters are no longer shown."""
         silence = self._silence_nanoseconds(now_unix_nanoseconds)
         return self.is_late(now_unix_nanoseconds) and silence > GONE_NANOSECONDS
+
+    @property
+    def _patience_nanoseconds(self) -> int:
+        return max(LATE_NANOSECONDS_MIN, LATE_INTERVALS * self.interval_nanoseconds)
 
     def _silence_nanoseconds(self, now_unix_nanoseconds: int) -> int:
         """Return how long nothing was heard, or how far the clock was set back since then."""
@@ -120,8 +126,12 @@ class Agent:
         if newest <= self.newest_sample_unix_nanoseconds:
             return
         self.newest_sample_unix_nanoseconds = newest
-        self.intensity = intensity
-        self.power_microwatts, self.power_quality = seen.power_microwatts, seen.power_quality
+        age = outcome.entry.received_unix_nanoseconds - newest
+        self.is_told = age <= self._patience_nanoseconds
+        self.intensity = self.power_microwatts = self.power_quality = None
+        if self.is_told:  # what waited in a spool says nothing of now
+            self.intensity = intensity
+            self.power_microwatts, self.power_quality = seen.power_microwatts, seen.power_quality
 
 
 class Fleet:
@@ -139,6 +149,8 @@ class Fleet:
             )
             for key, record in records.items()
         }
+        for agent in self._agents.values():
+            agent.zone, agent.site = _place_of(agent.totals)
         self._by_id = {agent.record.agent_id: agent for agent in self._agents.values()}
 
     def __iter__(self) -> Iterator[Agent]:
@@ -158,3 +170,10 @@ class Fleet:
 
     def of_id(self, agent_id: str) -> Agent | None:
         return self._by_id.get(agent_id)
+
+
+def _place_of(totals: AgentTotals) -> tuple[str, str]:
+    """PURE. Return the zone and the site of all that was posted; empty where it was in several."""
+    own = (one.terms for one in totals.sums if one.account is Account.HOST)
+    found = {(terms.zone, terms.site) for terms in own}
+    return found.pop() if len(found) == 1 else ("", "")

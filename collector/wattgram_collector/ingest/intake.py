@@ -66,6 +66,8 @@ class Intake:
         self.reused_sequences = 0
         self.bounds = bounds = bounds or LimitSettings()
         self.seconds = time.monotonic
+        self.facts_of: Callable[[str, HostFacts], HostFacts] = lambda _, facts: facts
+        """What a host is, where the operator knows better than it says."""
         self.gate = Gate(bounds)
         self.pressure = Pressure(bounds.max_bytes_in_flight)
         self._visitors = Visitors(bounds, self.seconds)
@@ -102,8 +104,9 @@ class Intake:
 
         def work() -> tuple[AgentRecord, int]:
             record = known.record if known else None
-            if record is None or record.facts != hello.facts:
-                record = self._ledger.enrol(hello.agent_id, hello.facts)
+            facts = self.facts_of(record.host if record else hello.facts.host, hello.facts)
+            if record is None or record.facts != facts:
+                record = self._ledger.enrol(hello.agent_id, facts)
             return record, self._ledger.open_session(
                 record.key, hello.session, hello.first_sequence
             )

@@ -188,7 +188,8 @@ class Judge:
             self._note_clone("a session that goes on after a later one began")
         seconds = newest // NANOSECONDS_PER_SECOND
         intensity = self._intake.books.location.at(claim.place, seconds) if claim.zone else None
-        self._agent.zone, self._agent.site = claim.zone, claim.site
+        if newest >= self._agent.newest_sample_unix_nanoseconds:  # a late one says where it was
+            self._agent.zone, self._agent.site = claim.zone, claim.site
         self._agent.note(seen, outcome, intensity, time.monotonic_ns())
 
     def _note_clone(self, evidence: str) -> None:

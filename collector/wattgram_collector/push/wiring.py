@@ -51,12 +51,8 @@ class Pushing:
             Target(name, settings, _trust(name, settings), Outbox(settings.queue_bytes), Counts())
             for name, settings in _asked(config).items()
         ]
-        for target in self.targets:
-            if not _is_installed(LIBRARIES[target.name]):
-                raise PushError(
-                    f"push.{target.name} needs a library that is not installed: "
-                    "pip install 'wattgram[collector,push]'"
-                )
+        if missing := problems(config):
+            raise PushError(missing[0])
 
     @contextlib.asynccontextmanager
     async def running(
@@ -140,6 +136,16 @@ def counted_since(path: Path, ledger: Ledger, now_unix_nanoseconds: int) -> int:
     except OSError as error:
         LOG.warning("counted_since_not_kept file=%s reason=%r", path, error.strerror)
     return since
+
+
+def problems(config: CollectorConfig) -> list[str]:
+    """Return what is missing for what the configuration asks for."""
+    return [
+        f"push.{name} needs a library that is not installed: "
+        "pip install 'wattgram[collector,push]'"
+        for name in _asked(config)
+        if not _is_installed(LIBRARIES[name])
+    ]
 
 
 def _asked(config: CollectorConfig) -> Mapping[str, RemoteWriteSettings | OtlpSettings]:

@@ -17,6 +17,7 @@ from wattgram_collector.config import CollectorConfig
 from wattgram_collector.intensities.places import Places
 from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, storage
 from wattgram_collector.ledger.restatement import Posted
+from wattgram_collector.progress import Tell, nobody, shown
 from wattgram_collector.reports import explain_json, explain_text, report_text
 from wattgram_collector.reports.explain import Every, Explanation
 from wattgram_collector.reports.figures import Figure, score_figures
@@ -54,20 +55,21 @@ def _add_period(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(config: CollectorConfig, options: argparse.Namespace) -> int:
-    return _answering(config, options, _explained)
+    return _answering(config, options, "explain", _explained)
 
 
 def _report(config: CollectorConfig, options: argparse.Namespace) -> int:
-    return _answering(config, options, _reported)
+    return _answering(config, options, "report", _reported)
 
 
-def _answering(config: CollectorConfig, options: argparse.Namespace, work: Any) -> int:
+def _answering(config: CollectorConfig, options: argparse.Namespace, name: str, work: Any) -> int:
     """Print what `work` says of the period; raises LedgerError."""
     try:
         period = _period(options)
         with closing(storage.reading(config)) as ledger:
-            for line in work(config, options, ledger, period):
-                sys.stdout.write(f"{line}\n")
+            with shown(name, sys.stderr) as tell:
+                lines = work(config, options, ledger, period, tell)
+            sys.stdout.writelines(f"{line}\n" for line in lines)
     except ValueError as error:
         sys.stderr.write(f"wattgram-collector: {error}\n")
         return BAD_USAGE
@@ -80,10 +82,14 @@ def _period(options: argparse.Namespace) -> Period:
 
 
 def _explained(
-    config: CollectorConfig, options: argparse.Namespace, ledger: Ledger, period: Period
+    config: CollectorConfig,
+    options: argparse.Namespace,
+    ledger: Ledger,
+    period: Period,
+    tell: Tell,
 ) -> Iterable[str]:
     every = Every(options.every) if options.every else Every.fitting(period)
-    explanation = explained(ledger, host_of(ledger, options.host), period, every)
+    explanation = explained(ledger, host_of(ledger, options.host), period, every, tell)
     uncertainty = Uncertainty(config.uncertainty)
     if options.json:
         return [explain_json.as_json(explanation, uncertainty)]
@@ -92,16 +98,31 @@ def _explained(
 
 def host_of(ledger: Ledger, name: str) -> AgentRecord:
     """Return the host of a name or an agent id; raises LedgerError when there is none."""
-    for one in ledger.agents():
-        if name in (one.host, one.agent_id):
+    found = named(ledger.agents(), name)
+    if found is None:
+        raise LedgerError(f"no host {name!r} in the ledger: see wattgram-collector agents")
+    return found
+
+
+def named(agents: Iterable[AgentRecord], name: str) -> AgentRecord | None:
+    """PURE. Return the host of a name, else that of an agent id: who calls himself by another's
+    id is found under it, and the other under his name.
+    """
+    of_id = None
+    for one in agents:
+        if name == one.host:
             return one
-    raise LedgerError(f"no host {name!r} in the ledger: see wattgram-collector agents")
+        if name == one.agent_id:
+            of_id = one
+    return of_id
 
 
-def explained(ledger: Ledger, host: AgentRecord, period: Period, every: Every) -> Explanation:
+def explained(
+    ledger: Ledger, host: AgentRecord, period: Period, every: Every, tell: Tell = nobody
+) -> Explanation:
     """Read all of a host and period; raises LedgerError."""
     explanation = Explanation(host, period, every, ledger.tallies(host.key))
-    for rows in days_posted(ledger, period, host.key):
+    for rows in days_posted(ledger, period, host.key, tell):
         explanation.add_posted(rows)
     explanation.add_used(ledger.used(period.first_slot, period.end_slot, host.key))
     explanation.add_receipts(ledger.receipts(host.key, period.first_slot, period.end_slot))
@@ -109,18 +130,27 @@ def explained(ledger: Ledger, host: AgentRecord, period: Period, every: Every) -
 
 
 def _reported(
-    config: CollectorConfig, options: argparse.Namespace, ledger: Ledger, period: Period
+    config: CollectorConfig,
+    options: argparse.Namespace,
+    ledger: Ledger,
+    period: Period,
+    tell: Tell,
 ) -> Iterable[str]:
-    return reported(config, By(options.by), options.format, ledger, period)
+    return reported(config, By(options.by), options.format, ledger, period, tell)
 
 
 def reported(
-    config: CollectorConfig, by: By, form: str, ledger: Ledger, period: Period
+    config: CollectorConfig,
+    by: By,
+    form: str,
+    ledger: Ledger,
+    period: Period,
+    tell: Tell = nobody,
 ) -> Iterable[str]:
     """Return the lines of a report as a table, `csv` or `json`; raises LedgerError."""
     agents = {one.key: one for one in ledger.agents()}
     report = Report(by, agents)
-    rows_posted = _added(report, days_posted(ledger, period))
+    rows_posted = _added(report, days_posted(ledger, period, tell=tell))
     fleet: tuple[Figure, ...] = ()
     if config.market and by is By.ALL:
         contracts = instruments(config.market, Places())

@@ -8,24 +8,22 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.ledger import Ledger, storage
+from wattgram_collector.progress import Tell, shown
 from wattgram_collector.reports.commands import BAD_USAGE, host_of
 from wattgram_collector.reports.export_text import (
     JOB,
-    Tell,
     csv_lines,
-    nobody,
     openmetrics_lines,
 )
 from wattgram_collector.reports.reading import Period
 from wattgram_collector.reports.times import FORMS, unix_seconds
 
-TOLD_EVERY_SECONDS: Final = 0.2
 _LABEL: Final = re.compile(r"(?!__|host=)[a-zA-Z_][a-zA-Z0-9_]*=.*", re.DOTALL)
 _EXAMPLE: Final = (
     "example: wattgram-collector export --openmetrics --from 2026-01-01T00:00:00Z --out y.om && "
@@ -68,7 +66,7 @@ def _export(config: CollectorConfig, options: argparse.Namespace) -> int:
     except ValueError as error:
         sys.stderr.write(f"wattgram-collector: {error}\n")
         return BAD_USAGE
-    with closing(storage.reading(config)) as ledger, _progress(sys.stderr) as tell:
+    with closing(storage.reading(config)) as ledger, shown("export", sys.stderr) as tell:
         _write(options.out, _lines(ledger, options, period, extra, tell))
     return 0
 
@@ -117,25 +115,3 @@ def _write(target: Path | None, lines: Iterator[str]) -> None:
         with suppress(OSError):
             partial.unlink()
         raise
-
-
-@contextmanager
-def _progress(screen: TextIO) -> Iterator[Tell]:
-    """Show how far it is on a terminal, and nothing anywhere else."""
-    shown = [0.0]
-
-    def tell(done: int, of: int) -> None:
-        now = time.monotonic()
-        if now - shown[0] >= TOLD_EVERY_SECONDS:
-            shown[0] = now
-            screen.write(f"\rexport {100 * done // max(of, 1):3d} %")
-            screen.flush()
-
-    if not screen.isatty():
-        yield nobody
-        return
-    try:
-        yield tell
-    finally:
-        screen.write("\r\x1b[K")
-        screen.flush()

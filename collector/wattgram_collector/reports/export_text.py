@@ -18,6 +18,8 @@ from wattgram_collector.accounting.slots import slot_start_unix_seconds
 from wattgram_collector.exposition.families import Family
 from wattgram_collector.exposition.text import number
 from wattgram_collector.ledger import AgentRecord, Ledger
+from wattgram_collector.progress import Tell, nobody
+from wattgram_collector.reports.cells import name_cell
 from wattgram_collector.reports.export_series import (
     POSTINGS,
     USAGE,
@@ -43,12 +45,6 @@ CSV_LABELS: Final = (
 CSV_COLUMNS: Final = ("start", "end", "host", "metric", *CSV_LABELS, "value")
 
 Wanted = OfUsage | OfPostings
-Tell = Callable[[int, int], None]
-"""Told how many steps of how many are done."""
-
-
-def nobody(_done: int, _of: int) -> None:
-    """Tell nobody how far it is."""
 
 
 def wanted_families(*, workloads: bool) -> tuple[Wanted, ...]:
@@ -174,11 +170,12 @@ def _csv_of_day(
     for place, (family, read) in enumerate(readers):
         for labels, slots in by_counter(read(first, end)).items():
             named = dict(zip(family.labels[1:], labels, strict=True))
-            cells = (f"{family.name}_total", *(named.get(name, "") for name in CSV_LABELS))
+            said = (name_cell(named.get(name, "")) for name in CSV_LABELS)
+            cells = (f"{family.name}_total", *said)
             rows += [(slot, place, cells, growth) for slot, growth in slots.items()]
     for slot, _, cells, growth in sorted(rows):
         start, until = slot_start_unix_seconds(slot), slot_start_unix_seconds(slot + 1)
-        yield _csv((text_of(start), text_of(until), host, *cells, number(growth)))
+        yield _csv((text_of(start), text_of(until), name_cell(host), *cells, number(growth)))
 
 
 def _csv(cells: Sequence[str]) -> str:

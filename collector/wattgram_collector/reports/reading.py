@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wattgram.units import ACCOUNTING_SLOT_SECONDS, SECONDS_PER_DAY
 from wattgram_collector.ledger import Ledger
 from wattgram_collector.ledger.restatement import Posted
+from wattgram_collector.progress import Tell, nobody, told
 
 SLOTS_PER_DAY = SECONDS_PER_DAY // ACCOUNTING_SLOT_SECONDS
 
@@ -41,8 +42,8 @@ class Period:
 
 
 def days_posted(
-    ledger: Ledger, period: Period, agent_key: int | None = None
+    ledger: Ledger, period: Period, agent_key: int | None = None, tell: Tell = nobody
 ) -> Iterator[Iterator[Posted]]:
     """Yield the rows of each day, of one agent or of all; raises LedgerError."""
-    for first, end in period.days(ledger.posted_span(agent_key)):
+    for first, end in told(list(period.days(ledger.posted_span(agent_key))), tell):
         yield ledger.posted(first, end, agent_key)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from wattgram_collector.accounting.uncertainty import COVERAGE_RATIO
+from wattgram_collector.reports.cells import name_cell
 from wattgram_collector.reports.figures import Figure
 from wattgram_collector.reports.numbers import exact, rounded
 from wattgram_collector.reports.reading import Period
@@ -33,11 +34,8 @@ def as_table(rows: Iterable[Row], by: By, period: Period) -> Iterator[str]:
     yield f"{text_of(period.from_unix_seconds)} to {text_of(period.to_unix_seconds)}"
     for row in rows:
         yield ""
-        yield (
-            f"{by.value} {row.group} ({row.hosts} hosts)"
-            if by is not By.ALL
-            else (f"{row.hosts} hosts")
-        )
+        hosts = "1 host" if row.hosts == 1 else f"{row.hosts} hosts"
+        yield hosts if by is By.ALL else f"{by.value} {row.group} ({hosts})"
         lines = [COLUMNS, *(_cells(one) for one in row.figures)]
         widths = [max(len(line[at]) for line in lines) for at in range(len(COLUMNS))]
         for line in lines:
@@ -71,12 +69,15 @@ def as_csv(rows: Iterable[Row], by: By) -> str:
     for row in rows:
         for one in row.figures:
             said = figure_json(one)
-            writer.writerow((row.group, *(_cell(said, name) for name in COLUMNS)))
+            cells = (_cell(said, name) for name in COLUMNS)
+            writer.writerow((name_cell(row.group), *cells))
     return out.getvalue()
 
 
 def _cell(said: dict[str, Any], name: str) -> Any:
-    """Return the exact number where it is a decimal, else the nearest."""
+    """Return the exact number where it is a decimal, else the nearest; a name as it is."""
+    if name == "detail":
+        return name_cell(said.get(name, ""))
     text = said.get(f"{name}_exact", "")
     return text if text and "/" not in text else said.get(name, "")
 

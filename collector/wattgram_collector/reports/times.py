@@ -13,6 +13,7 @@ SECONDS_PER_MINUTE: Final = 60
 UNIX_SECONDS_MAX: Final = 1 << 33
 FORMS: Final = "RFC 3339 such as 2026-03-01T10:00:00Z, -2h (s, m, h, d), now, today or yesterday"
 OPTIONS: Final = ("--from", "--to")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _AGO: Final = re.compile(r"-([0-9]{1,9})([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": SECONDS_PER_MINUTE, "h": SECONDS_PER_HOUR, "d": SECONDS_PER_DAY}
 
@@ -46,6 +47,8 @@ def _rfc3339(text: str) -> int:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"not a time: {text!r}; give {FORMS}") from error
+    if _DATE.fullmatch(text):
+        found = found.replace(tzinfo=UTC)
     if found.tzinfo is None:
         raise ValueError(f"{text!r} does not say in which zone: end it with Z or +01:00")
     return int(found.timestamp() // 1)

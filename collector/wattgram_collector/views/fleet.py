@@ -10,6 +10,7 @@ from wattgram_collector.intensity import Tier
 from wattgram_collector.views.day import DayView
 from wattgram_collector.views.model import (
     Budget,
+    EmissionLimit,
     FleetView,
     Group,
     HostRow,
@@ -28,6 +29,7 @@ class Around:
     day: DayView | None = None
     zones: tuple[Zone, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    limits: tuple[EmissionLimit, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Of the collector, its grids and budgets."""
 
@@ -72,6 +74,7 @@ def fleet_view(
         rows=tuple(rows),
         zones=around.zones,
         budgets=around.budgets,
+        limits=around.limits,
         problems=in_order(iter((*around.problems, *host_problems))),
         by_workload=day.workloads if day else (),
         is_history_whole=day.is_whole if day else True,

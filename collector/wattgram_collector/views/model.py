@@ -46,6 +46,7 @@ class ProblemKind(StrEnum):
     CERTIFICATE_EXPIRING = "certificate-expiring"
     LEDGER_TROUBLE = "ledger-read-only"
     BUDGET_BURNING = "carbon-budget"
+    EMISSION_RATE = "emission-rate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class Problem:
     """One sentence."""
     fix: str
     """What to do: a command where there is one."""
+    fix_said_by: str = ""
+    """The host whose agent worded the fix; empty: the collector did."""
     since_unix_seconds: int | None = None
 
 
@@ -70,13 +73,14 @@ class Total:
     energy_joules_by_quality: Mapping[Quality, float]
     grams_by_tier: Mapping[Tier, float]
     unpriced_joules: float
-    overhead_grams: float = 0.0
-    """Of the facility beyond the hosts' meters, by stated PUEs; not in `grams_by_tier`."""
-    network_grams: float = 0.0
+    overhead_grams: float | None = None
+    """Of the facility beyond the hosts' meters, by stated PUEs; not in `grams_by_tier`.
+    null where none is stated, or nothing is priced; so are the next."""
+    network_grams: float | None = None
     """Modelled, outside the hosts; not in `grams_by_tier`."""
-    loss_grams: float = 0.0
+    loss_grams: float | None = None
     """Of what the grid loses on the way, where that is stated; not in `grams_by_tier`."""
-    upstream_grams: float = 0.0
+    upstream_grams: float | None = None
     """Of fuel supply, where hosts are priced at the stack; not in `grams_by_tier`."""
 
     @property
@@ -268,6 +272,20 @@ class Budget:
     elapsed_ratio: float
     from_unix_seconds: int
     to_unix_seconds: int
+    hosts: int | None = None
+    """That it is about, of those that are known; None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmissionLimit:
+    """A rate of emission that is too much."""
+
+    name: str
+    grams_per_hour: float
+    present_grams_per_hour: float | None
+    """Of its hosts whose power and intensity are known; None where nobody's are."""
+    hosts: int | None = None
+    """That it is about, of those that are known; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +315,7 @@ class FleetView:
     zones: tuple[Zone, ...]
     budgets: tuple[Budget, ...]
     problems: tuple[Problem, ...]
+    limits: tuple[EmissionLimit, ...] = ()
     by_workload: tuple[WorkloadShare, ...] = ()
     """Those that used most in the last hour; not all of them, and idle is a row."""
     is_history_whole: bool = True

@@ -1,7 +1,8 @@
 """PURE. What is wrong, in one sentence each, and what to do about it.
 
 A fix is a command or a line of configuration. Names that hosts gave themselves are quoted in it:
-what is copied into a shell does what it says, whatever a host is called.
+what is copied into a shell does what it says, whatever a host is called. What would mend a source
+its agent says: that fix names the host whose words it is in.
 """
 
 from __future__ import annotations
@@ -103,12 +104,16 @@ def _of_source(
         about=state.host,
         text=cut(f"{one.source} on {state.host} {what}{why}."),
         fix=one.fix or f"{_on(state.host)} wattgram-agent doctor",
+        fix_said_by=state.host if one.fix else "",
     )
 
 
 def power_unknown(state: HostState) -> Iterator[Problem]:
     """It reports, and nothing of what it says is energy of the whole host."""
-    if state.presence is Presence.REPORTS and state.agent.power_microwatts is None:
+    agent = state.agent
+    if agent.newest_sample_unix_nanoseconds and not agent.is_told:
+        return  # what it said is of before a restart, or old: it is not known yet
+    if state.presence is Presence.REPORTS and agent.power_microwatts is None:
         yield Problem(
             kind=ProblemKind.POWER_UNKNOWN,
             severity=Severity.WARNING,
@@ -123,14 +128,14 @@ def unpriced(state: HostState) -> Iterator[Problem]:
     agent, zone = state.agent, state.labels.zone
     if state.presence is not Presence.REPORTS or agent.intensity is not None:
         return
-    if not agent.newest_sample_unix_nanoseconds:
-        return  # it has said nothing that could be priced
+    if not agent.is_told:
+        return  # it has said nothing of now that could be priced
     if zone:
         text = f"No intensity is known of {zone}, the grid of {state.host}."
-        fix = f"[intensity.override_grams_per_kilowatt_hour]\n{json.dumps(zone)} = 350"
+        fix = f"[intensity.override_grams_per_kilowatt_hour]\n{_toml(zone)} = 350"
     else:
         text = f"Nobody said on which grid {state.host} is."
-        fix = f'[grid_zone_of_host]\n{json.dumps(state.host)} = "DE"'
+        fix = f'[grid_zone_of_host]\n{_toml(state.host)} = "DE"'
     yield Problem(
         kind=ProblemKind.UNPRICED,
         severity=Severity.WARNING,
@@ -219,6 +224,11 @@ def in_order(problems: Iterator[Problem]) -> tuple[Problem, ...]:
 def _on(host: str) -> str:
     """Return the beginning of a command that is run on a host."""
     return f"ssh {'-- ' if host.startswith('-') else ''}{shlex.quote(host)}"
+
+
+def _toml(name: str) -> str:
+    """Return a name as TOML quotes it, in which there are no halves of a character."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def cut(text: str) -> str:

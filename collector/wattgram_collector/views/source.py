@@ -25,7 +25,15 @@ from wattgram_collector.views.fleet import Around, fleet_view
 from wattgram_collector.views.history import History
 from wattgram_collector.views.host import host_view
 from wattgram_collector.views.losses import Losses
-from wattgram_collector.views.model import Budget, FleetView, HostDetail, HostRow, Problem, Zone
+from wattgram_collector.views.model import (
+    Budget,
+    EmissionLimit,
+    FleetView,
+    HostDetail,
+    HostRow,
+    Problem,
+    Zone,
+)
 from wattgram_collector.views.problems import HostState, host_problems
 from wattgram_collector.views.rows import (
     Counted,
@@ -53,7 +61,9 @@ class Surroundings:
     book: IntensityBook
     advisor: Advisor
     budgets: Callable[[float], tuple[Budget, ...]] = lambda _: ()
+    limits: Callable[[float], tuple[EmissionLimit, ...]] = lambda _: ()
     trouble: Callable[[], LedgerError | None] = lambda: None
+    state_directory: str = "/var/lib/wattgram-collector"
     expiries: Callable[[], Mapping[str, int]] = dict
 
 
@@ -183,16 +193,19 @@ class Views:
         zones = tuple(with_hosts(self._zone(name, now), rows) for name in names)
         state = CollectorState(
             trouble=self._around.trouble(),
+            state_directory=self._around.state_directory,
             history_trouble=self.history.trouble if self.history else None,
             expiries_unix_seconds=self._expiries,
             zones=zones,
             live_zones=frozenset(self._around.advisor.history.zones),
             budgets=self._around.budgets(seconds),
+            limits=self._around.limits(seconds),
         )
         around = Around(
             day=self.history.day if self.history else None,
             zones=zones,
             budgets=state.budgets,
+            limits=state.limits,
             problems=collector_problems(state, seconds),
         )
         self._made = fleet_view(rows, problems, around, seconds)
@@ -234,7 +247,11 @@ class Views:
         return known[1]
 
     def _named(self, name: str) -> Agent | None:
+        """Return the host of a name, else of an agent id: nobody takes another's name by it."""
+        found = None
         for agent in self._fleet:
-            if name in (agent.record.host, agent.record.agent_id):
+            if name == agent.record.host:
                 return agent
-        return None
+            if name == agent.record.agent_id:
+                found = agent
+        return found

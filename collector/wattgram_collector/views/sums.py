@@ -59,7 +59,7 @@ def _rate(account: Account, terms: Terms, factor: Intensity | None) -> Rate:
             unpriced += share.energy_microjoules / MICROJOULES_PER_JOULE
         elif share.part is Part.HOST:
             host += share.grams or 0
-        elif share.part in _ADDED and share.grams:
+        elif share.part in _ADDED and share.grams is not None:
             name = _ADDED[share.part]
             others[name] = others.get(name, Fraction(0)) + share.grams
     tier = pricing.tier if account is Account.HOST else None

@@ -11,6 +11,7 @@ from wattgram_collector.exposition.api.asked import ApiError, Values
 from wattgram_collector.intensity import Tier
 from wattgram_collector.views.model import (
     Budget,
+    EmissionLimit,
     FleetView,
     Group,
     HostRow,
@@ -109,6 +110,13 @@ class Budgets:
     """Every carbon budget in its present period."""
 
     budgets: tuple[Budget, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every limit on the rate of emission."""
+
+    limits: tuple[EmissionLimit, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from wattgram_collector.exposition.api.asked import ApiError, Values
 from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, Receipts, TallyKey, storage
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.reports import explain_json
-from wattgram_collector.reports.commands import explained, reported
+from wattgram_collector.reports.commands import explained, named, reported
 from wattgram_collector.reports.explain import Every
 from wattgram_collector.reports.reading import Period
 from wattgram_collector.reports.report import By
@@ -172,7 +172,7 @@ def _require_days(period: Period, most: int, where: str) -> None:
 
 
 def _named(ledger: Ledger, name: str) -> AgentRecord:
-    for one in ledger.agents():
-        if name in (one.host, one.agent_id):
-            return one
-    raise ApiError(404, f"there is no host {name!r:.210}")
+    found = named(ledger.agents(), name)
+    if found is None:
+        raise ApiError(404, f"there is no host {name!r:.210}")
+    return found

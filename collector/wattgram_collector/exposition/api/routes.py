@@ -37,7 +37,10 @@ def api_routes(
     """Return every route of the API, its description, and the answer to all else below /api."""
     questions = _Questions(views, desk)
     found = [
-        web.get(BASE + route.path, _handler(route, getattr(questions, route.name), unix_seconds))
+        web.get(
+            BASE + _matching(route.path),
+            _handler(route, getattr(questions, route.name), unix_seconds),
+        )
         for route in ROUTES
     ]
     return [*found, web.get(DOCUMENT_PATH, _description()), web.get("/api/{rest:.*}", _nothing)]
@@ -94,6 +97,10 @@ class _Questions:
         await self._views.ready()
         return answers.Budgets(budgets=self._views.fleet().budgets)
 
+    async def limits(self, _: str, __: Values) -> answers.Limits:
+        await self._views.ready()
+        return answers.Limits(limits=self._views.fleet().limits)
+
     async def problems(self, _: str, asked: Values) -> answers.Problems:
         await self._views.ready()
         return answers.problems(self._views.fleet(), asked)
@@ -120,6 +127,11 @@ def _handler(
         return web.json_response(found if isinstance(found, dict) else plain(found))
 
     return handle
+
+
+def _matching(path: str) -> str:
+    """PURE. Return a path as the router has it: what a host is called may have braces in it."""
+    return path.replace("}", ":[^/]+}")
 
 
 def _accepted(request: web.Request) -> str:

@@ -20,6 +20,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final
 
+from wattgram_collector.reports.cells import name_cell
+
 Json = dict[str, Any]
 Column = tuple[str, Callable[[Any], Any]]
 
@@ -30,7 +32,6 @@ _PRIMITIVES: Final[Mapping[Any, Json]] = {
     float: {"type": "number"},
 }
 _NONE: Final = re.compile(r"\bNone\b")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _REFERENCE: Final = "#/components/schemas/"
 
 
@@ -222,6 +223,6 @@ def as_csv(kind: Any, rows: Iterable[Any]) -> str:
 def _cell(value: Any) -> Any:
     """Return a cell; text that a spreadsheet would run is made text by a quote before it."""
     plainly = plain(value)
-    if isinstance(plainly, str) and plainly.startswith(_FORMULA):
-        return f"'{plainly}"
+    if isinstance(plainly, str):
+        return name_cell(plainly)
     return "" if plainly is None else plainly

@@ -159,7 +159,8 @@ ROUTES: Final = (
     ),
     Route(
         path="/groups", name="groups", answer=answers.Groups, table="groups",
-        summary="Hosts by what they have in common, with their last day.",
+        summary="Hosts by what they have in common now, with their last day: one that moved "
+        "counts whole where it is (report by zone divides it).",
         parameters=(
             Parameter(name="by", default="site", choices=("site", "device_class", "zone"),
                       help="What they have in common."),
@@ -180,6 +181,10 @@ ROUTES: Final = (
     Route(
         path="/budgets", name="budgets", answer=answers.Budgets, table="budgets",
         summary="Carbon budgets: what is used, against how much of the time is over.",
+    ),
+    Route(
+        path="/limits", name="limits", answer=answers.Limits, table="limits",
+        summary="Limits on the rate of emission, and what their hosts emit now.",
     ),
     Route(
         path="/problems", name="problems", answer=answers.Problems, table="problems",

@@ -7,6 +7,7 @@ from typing import Final
 
 from wattgram_collector.exposition.pages import cards, parts
 from wattgram_collector.exposition.pages.asked import Asked, answer
+from wattgram_collector.exposition.pages.budgets import budget_list, limit_list
 from wattgram_collector.exposition.pages.frame import Place, Surroundings, document, note, section
 from wattgram_collector.exposition.pages.hosts import hosts_table
 from wattgram_collector.exposition.pages.html import EMPTY, Html, join, tag
@@ -151,7 +152,12 @@ def _groups(view: FleetView) -> Html:
 
 
 def _budgets(view: FleetView) -> Html:
-    if not view.budgets:
+    if not (view.budgets or view.limits):
         return EMPTY
-    told = note("the line marks how much of the period is over")
-    return section("Carbon budgets", parts.budget_list(view.budgets), name="budgets", note=told)
+    told = note("the line marks how much of the period is over") if view.budgets else None
+    shown = (
+        budget_list(view.budgets) if view.budgets else None,
+        limit_list(view.limits) if view.limits else None,
+    )
+    title = "Carbon budgets and limits" if view.limits else "Carbon budgets"
+    return section(title, *shown, name="budgets", note=told)

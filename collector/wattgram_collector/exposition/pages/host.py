@@ -16,9 +16,9 @@ from wattgram_collector.exposition.pages.words import (
     TIER_WORDS,
     ago,
     energy,
+    factor,
     grams,
     grams_per_hour,
-    intensity,
     named,
     presence_badge,
     quality_chip,
@@ -107,16 +107,19 @@ def _sum_in_words(row: HostRow) -> Html:
     if row.presence is not Presence.REPORTS:
         said: Content = "It does not report: what it uses and emits now is unknown."
     elif row.power_watts is None:
-        said = "Its power is unknown, and so is what it emits. The sources below say why."
+        said = (
+            "Its power is unknown, and so is what it emits. The sources below say why, or it "
+            "still delivers what it kept."
+        )
     elif row.intensity_grams_per_kilowatt_hour is None or row.tier is None:
         zone = f"the grid zone {row.zone}" if row.zone else "it: nobody said on which grid it is"
         why = f" is known, but no carbon intensity of {zone}. Its energy is counted as unpriced."
         said = join((watts(row.power_watts), why))
     else:
-        factor = row.intensity_grams_per_kilowatt_hour
         return tag(
             "p",
-            watts(row.power_watts), " \N{MULTIPLICATION SIGN} ", intensity(factor),
+            factor(row.power_watts, "W"), " \N{MULTIPLICATION SIGN} ",
+            factor(row.intensity_grams_per_kilowatt_hour, "g/kWh"),
             " = ", tag("strong", grams_per_hour(row.grams_per_hour)),
             tag("small", "The intensity is of ", row.zone or "no zone", ", tier ",
                 named(row.tier.value), ": ", TIER_WORDS[row.tier],
@@ -160,10 +163,9 @@ _STATES: Final = (
 
 
 def _source(source: Source) -> Html:
-    fix = tag("p", tag("span", "Fix", class_="lead"), parts.copyable(source.fix), class_="fix")
     line = tag("p", tag("strong", source.name), state_badge(source.state),
                tag("span", source.reason, class_="what") if source.reason else None)  # fmt: skip
-    return tag("li", line, fix if source.fix else None)
+    return tag("li", line, parts.fix_of(source.fix, is_agents=True))
 
 
 def _day(detail: HostDetail) -> Html:

@@ -81,7 +81,7 @@ def _network(detail: HostDetail) -> Html:
 def _gaps(detail: HostDetail) -> Html:
     gaps = sorted(detail.gap_seconds.items(), key=lambda one: one[1], reverse=True)
     if not gaps:
-        said = tag("p", "None: every second since it first reported was measured.", class_="empty")
+        said = tag("p", "None that its agent told of.", class_="empty")
         return tag("div", tag("h3", "Time without a measurement"), said)
     items = pairs((named(reason), duration(seconds)) for reason, seconds in gaps)
     return tag("div", tag("h3", "Time without a measurement"), items)

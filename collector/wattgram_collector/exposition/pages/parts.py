@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from wattgram.units import SECONDS_PER_HOUR
-from wattgram_collector.exposition.pages.cards import is_ahead, pace_bar
 from wattgram_collector.exposition.pages.chart import chart, in_unit
 from wattgram_collector.exposition.pages.frame import Surroundings, host_link
 from wattgram_collector.exposition.pages.html import Content, Html, join, tag
@@ -30,13 +29,11 @@ from wattgram_collector.exposition.pages.words import (
     grams_per_hour,
     moment,
     named,
-    percent,
     plural,
     severity_badge,
     watts,
 )
 from wattgram_collector.views.model import (
-    Budget,
     Group,
     Problem,
     ProblemKind,
@@ -89,8 +86,16 @@ def _problem(
         tag("span", problem.text, class_="what"),
         tag("small", "since ", ago(since, now)) if since is not None else None,
     )
-    fix = tag("p", tag("span", "Fix", class_="lead"), copyable(problem.fix), class_="fix")
-    return tag("li", line, fix if problem.fix else None, _runbook(problem, around))
+    fix = fix_of(problem.fix, is_agents=bool(problem.fix_said_by))
+    return tag("li", line, fix, _runbook(problem, around))
+
+
+def fix_of(command: str, *, is_agents: bool) -> Html | None:
+    """Return what to do, and that the words are the agent's where they are not ours."""
+    if not command:
+        return None
+    lead = "Fix, in its agent's words" if is_agents else "Fix"
+    return tag("p", tag("span", lead, class_="lead"), copyable(command), class_="fix")
 
 
 def copyable(command: str) -> Html:
@@ -218,29 +223,4 @@ def _workload_row(used: WorkloadShare, largest: float) -> Html:
         bar(mix, used.energy_joules / largest if largest else 0.0),
         tag("p", f"{used.kind}, on " if used.kind != used.name else "on ",
             plural(used.hosts, "host"), class_="small"),
-    )  # fmt: skip
-
-
-def budget_list(budgets: Sequence[Budget]) -> Html:
-    """Return what is used of each budget, against how much of its period is over."""
-    return tag("ul", join(map(_budget, budgets)), class_="budgets")
-
-
-def _budget(budget: Budget) -> Html:
-    if budget.used_ratio is None:
-        told: Content = "not reckoned yet"
-    elif budget.used_ratio > 1:
-        told = "over budget"
-    elif is_ahead(budget):
-        told = "used faster than the calendar runs"
-    else:
-        told = "within the calendar"
-    return tag(
-        "li",
-        tag("p", tag("strong", budget.name), tag("span", told, class_="told")),
-        pace_bar(budget),
-        tag("p", grams(budget.used_grams), " of ", grams(budget.grams), " (",
-            percent(budget.used_ratio), "), ", percent(budget.elapsed_ratio),
-            f" of the {budget.window} over, ends ",
-            moment(budget.to_unix_seconds, "%Y-%m-%d %H:%M"), " UTC", class_="small"),
     )  # fmt: skip

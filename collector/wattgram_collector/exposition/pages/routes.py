@@ -72,7 +72,7 @@ def page_routes(
 
     pages: dict[str, Handler] = {
         "/": fleet,
-        "/hosts/{host}": host,
+        "/hosts/{host:[^/]+}": host,  # braces too
         "/zones": zones,
         "/about": about,
     }

@@ -22,6 +22,8 @@ GRAMS: Final = ((1e6, "t"), (1e3, "kg"), (1.0, "g"))
 _ENERGY: Final = ((1e3, "MWh"), (1.0, "kWh"), (1e-3, "Wh"))
 _BYTES: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 _DURATIONS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_PLAIN: Final = (1e-4, 999_999)
+"""Between these six figures need no exponent."""
 _SMALLEST: Final = 0.0005
 _LEAST_SHARE: Final = 0.005
 _DECIMALS: Final = ((99.95, 0), (9.995, 1), (0.9995, 2))
@@ -96,7 +98,16 @@ def named(word: str) -> str:
 
 def number(value: float, unit: str, decimals: int | None = None) -> Html:
     """Return a number with its unit, to three figures unless `decimals` says otherwise."""
-    shown = figures(value) if decimals is None else f"{value:,.{decimals}f}"
+    return _spelt(figures(value) if decimals is None else f"{value:,.{decimals}f}", unit)
+
+
+def factor(value: float, unit: str) -> Html:
+    """Return a number with its unit as it is to be multiplied by hand: to six figures."""
+    is_plain = value == 0 or _PLAIN[0] <= abs(value) < _PLAIN[1]
+    return _spelt(f"{value:,.6g}", unit) if is_plain else number(value, unit)
+
+
+def _spelt(shown: str, unit: str) -> Html:
     return Html(tag("span", shown, class_="n") + _NARROW + tag("span", unit, class_="u"))
 
 

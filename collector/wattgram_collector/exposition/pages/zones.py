@@ -16,6 +16,7 @@ from wattgram_collector.exposition.pages.words import (
     tier_chip,
     watts,
 )
+from wattgram_collector.intensity import Tier
 from wattgram_collector.views.model import FleetView, GreenestWindow, Zone, ZoneStep
 
 _HEIGHT = 96
@@ -70,9 +71,10 @@ def _origin(zone: Zone, now: float) -> tuple[Content, ...]:
 def _no_strip(zone: Zone) -> str:
     if zone.grams_per_kilowatt_hour is None:
         return "No intensity of this zone is known: the energy used here is unpriced."
+    stated = zone.tier is Tier.OPERATOR
     return (
-        "A yearly average, the same at every hour. With a live provider there is a day to see "
-        "here, and a forecast: docs/providers.md."
+        f"{'Set by the operator' if stated else 'A yearly average'}, the same at every hour. "
+        "With a live provider there is a day to see here, and a forecast: docs/providers.md."
     )
 
 
