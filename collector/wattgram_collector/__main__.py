@@ -18,6 +18,7 @@ from wattgram_collector import __version__, greenest
 from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
+from wattgram_collector.inventory import what_if_commands
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.reports import commands as reports
 from wattgram_collector.reports.times import joined
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_commands(commands, common)
     greenest.add_to(commands, common)
     reports.add_to(commands, common)
+    what_if_commands.add_to(commands, common)
     command("check-config", _check_config, "Read the configuration and say whether it is good.")
     command("print-config", _print_config, "Print the effective configuration, commented.")
     return parser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -53,7 +53,7 @@ def hello_of(data: object) -> Hello:
         agent_version=tidy(hello.agent_version),
         config_digest=tidy(hello.config_digest),
         facts=HostFacts(
-            **{one.name: tidy(getattr(hello.facts, one.name)) for one in fields(HostFacts)}
+            **{one.name: _tidy_fact(getattr(hello.facts, one.name)) for one in fields(HostFacts)}
         ),
     )
 
@@ -76,6 +76,10 @@ def version_with(hello: Hello) -> int:
 
 def spoken(oldest: int, newest: int) -> str:
     return f"{newest}" if oldest >= newest else f"{oldest} to {newest}"
+
+
+def _tidy_fact(fact: Any) -> Any:
+    return tidy(fact) if isinstance(fact, str) else fact
 
 
 def tidy(text: str) -> str:
