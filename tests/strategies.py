@@ -46,6 +46,14 @@ facts = st.builds(
     site=texts,
     virtualization=texts,
     cpu_model=texts,
+    manufacturer=texts,
+    product_model=texts,
+    chassis=texts,
+    processors=st.none() | st.integers(0, (1 << 32) - 1),
+    memory_bytes=st.none() | uint64s,
+    hdds=st.none() | st.integers(0, (1 << 32) - 1),
+    ssds=st.none() | st.integers(0, (1 << 32) - 1),
+    gpus=st.none() | st.integers(0, (1 << 32) - 1),
 )
 hellos = st.builds(
     Hello,

@@ -6,11 +6,13 @@ import os
 import platform
 import time
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Protocol
 
 from wattgram.handshake import HostFacts
 from wattgram.units import NANOSECONDS_PER_SECOND
+from wattgram_agent.hardware import made_of
 from wattgram_agent.source import HostPaths
 from wattgram_agent.sysfs import read_text
 
@@ -99,6 +101,7 @@ def facts(
         site=site,
         virtualization=virtualization,
         cpu_model=_cpuinfo_field(cpuinfo, "model name") or _cpuinfo_field(cpuinfo, "Model"),
+        **asdict(made_of(paths, virtualization)),
     )
 
 

@@ -20,6 +20,7 @@ from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.examples import EXAMPLES
+from wattgram_collector.inventory import what_if_commands
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.reports import commands as reports
 from wattgram_collector.reports import export_commands
@@ -150,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     greenest.add_to(commands, common)
     reports.add_to(commands, common)
     export_commands.add_to(commands, common)
+    what_if_commands.add_to(commands, common)
     for added in (
         command("check-config", _check_config, "Read the configuration and say if it is good."),
         command("print-config", _print_config, "Print the effective configuration, commented."),

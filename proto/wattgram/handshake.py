@@ -21,9 +21,23 @@ class HostFacts:
     site: str = ""
     virtualization: str = ""
     cpu_model: str = ""
+    manufacturer: str = ""
+    product_model: str = ""
+    chassis: str = ""
+    processors: int | None = None
+    """Sockets. None, here and below: not known."""
+    memory_bytes: int | None = None
+    hdds: int | None = None
+    ssds: int | None = None
+    gpus: int | None = None
+    """Cards; graphics that are part of a processor are none."""
 
     def __post_init__(self) -> None:
         require_label("host", self.host)
+        for name in ("processors", "memory_bytes", "hdds", "ssds", "gpus"):
+            count = getattr(self, name)
+            if count is not None and count < 0:
+                raise ValueError(f"{name} must be at least 0, not {count}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,10 @@ def common_version(newest: int, oldest: int) -> int | None:
     return common if common >= max(oldest or newest, OLDEST_PROTOCOL_VERSION) else None
 
 
+_COUNTS: Final = ("processors", "memory_bytes", "hdds", "ssds", "gpus")
+"""Facts of a host that are numbers, and absent where they are not known."""
+
+
 # ── agent to collector ───────────────────────────────────────────────────────────────────
 
 
@@ -112,6 +116,10 @@ def encode_hello(hello: Hello) -> bytes:
             site=facts.site,
             virtualization=facts.virtualization,
             cpu_model=facts.cpu_model,
+            manufacturer=facts.manufacturer,
+            product_model=facts.product_model,
+            chassis=facts.chassis,
+            **{name: count for name in _COUNTS if (count := getattr(facts, name)) is not None},
         ),
     )
     return pb.AgentMessage(hello=message).SerializeToString()
@@ -237,6 +245,10 @@ def _decode_hello(message: pb.Hello) -> Hello:
             site=facts.site,
             virtualization=facts.virtualization,
             cpu_model=facts.cpu_model,
+            manufacturer=facts.manufacturer,
+            product_model=facts.product_model,
+            chassis=facts.chassis,
+            **{name: getattr(facts, name) for name in _COUNTS if facts.HasField(name)},
         ),
     )
 

@@ -19,11 +19,10 @@ from wattgram_collector.inventory.decision import Decision, Making, decide
 from wattgram_collector.inventory.embodied import (
     Figure,
     accrued_grams,
-    acquired_postings,
-    amortised_postings,
     rate_grams_per_second,
     total_grams,
 )
+from wattgram_collector.inventory.embodied_books import acquired_postings, amortised_postings
 from wattgram_collector.inventory.periods import Interval, midnight_unix_seconds, parse_period
 from wattgram_collector.inventory.places import TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Book, Role, Stage

@@ -395,6 +395,8 @@ def test_whatever_a_host_says_of_itself_fits_on_a_page(sent: Any) -> None:
         return
     for one in fields(HostFacts):
         text = getattr(found.facts, one.name)
+        if not isinstance(text, str):
+            continue
         assert len(text) <= LABEL_LENGTH_MAX
         assert text.isprintable()
     assert (found.agent_id, found.session) == (sent.agent_id, sent.session)

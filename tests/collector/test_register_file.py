@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -23,13 +24,12 @@ from wattgram_collector.inventory.assets import (
     SiteKind,
     Supply,
 )
-from wattgram_collector.inventory.register_file import (
-    RegisterError,
+from wattgram_collector.inventory.register_file import RegisterError, read_csv, read_toml
+from wattgram_collector.inventory.register_writing import (
     from_journal,
     journal_text,
-    read_csv,
-    read_toml,
     write_csv,
+    write_toml,
 )
 
 HEADER = "asset_id,device_class,role,site_kind,owner,controller,electricity_payer"
@@ -138,6 +138,26 @@ def test_toml_that_is_none_is_named() -> None:
         read_toml("[[assets", "x.toml")
 
 
+def test_a_table_without_a_column_that_is_needed() -> None:
+    with pytest.raises(RegisterError) as caught:
+        read_csv("asset_id,device_class,role,site_kind,owner,controller\na,b\n", "a.csv")
+
+    problem = "a.csv:1: no column 'electricity_payer': who pays: one of the same"
+    assert caught.value.problems[0] == problem
+
+
+@given(st.text() | st.text(alphabet=",;\n\"=[]{}'ab1-", max_size=60))
+def test_whatever_is_in_a_file_is_read_or_refused(content: str) -> None:
+    for read in (read_csv, read_toml):
+        with suppress(RegisterError):
+            read(content, "a")
+
+
+def test_what_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(RegisterError):
+        read_toml("a = " + "[" * 5_000, "a")
+
+
 words = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=";"),
     min_size=1,
@@ -184,6 +204,7 @@ def test_what_is_written_is_read_back(asset: Asset) -> None:
     """Law: journal and table say all that an asset is."""
     assert from_journal(journal_text(asset)) == asset
     assert read_csv(write_csv([asset]), "a.csv") == [asset]
+    assert read_toml(write_toml([asset]), "a.toml") == [asset]
 
 
 def server(asset_id: str, *hosts: str, valid_from: date | None = None, **said: Any) -> Asset:

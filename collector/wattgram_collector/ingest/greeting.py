@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -53,7 +53,7 @@ def hello_of(data: object) -> Hello:
         agent_version=tidy(hello.agent_version),
         config_digest=tidy(hello.config_digest),
         facts=HostFacts(
-            **{one.name: tidy(getattr(hello.facts, one.name)) for one in fields(HostFacts)}
+            **{one.name: _tidy_fact(getattr(hello.facts, one.name)) for one in fields(HostFacts)}
         ),
     )
 
@@ -82,6 +82,10 @@ def tidy_fix(text: str) -> str:
     """Return a command as one line that can be copied; nothing where it is too long for one."""
     line = "".join(one if one.isprintable() else " " for one in text)
     return line if len(line) <= FIX_LENGTH_MAX else ""
+
+
+def _tidy_fact(fact: Any) -> Any:
+    return tidy(fact) if isinstance(fact, str) else fact
 
 
 def tidy(text: str) -> str:

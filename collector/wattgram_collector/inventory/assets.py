@@ -108,6 +108,20 @@ class Embodied:
     low_kilograms: Fraction | None = None
     high_kilograms: Fraction | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError naming the columns that cannot be together."""
+        shares = (self.manufacturing_share, self.transport_share, self.end_of_life_share)
+        whole = sum((one for one in shares if one is not None), Fraction(0))
+        if whole > 1 or (whole != 1 and None not in shares):
+            raise ValueError(
+                "embodied_manufacturing_share, embodied_transport_share and "
+                f"embodied_end_of_life_share must sum to 1, not {float(whole):g}"
+            )
+        ends = (self.low_kilograms, self.total_kilograms, self.high_kilograms)
+        known = [one for one in ends if one is not None]
+        if known != sorted(known):
+            raise ValueError("embodied_low_kilograms, _kilograms and _high_kilograms must rise")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
@@ -183,6 +197,8 @@ class Asset:
             raise ValueError("asset_id is empty")
         if self.units < 1:
             raise ValueError(f"units must be at least 1, not {self.units}")
+        if any(";" in one or not one.strip() for one in (*self.agent_ids, *self.hosts)):
+            raise ValueError("agent_ids and hosts are names without ;")
         self._require_ratios()
         self._require_dates()
         if self.is_included_in_parent and not self.parent:

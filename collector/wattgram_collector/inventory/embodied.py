@@ -1,29 +1,22 @@
-"""PURE. What the making of an asset emitted, in two books that are never added.
+"""PURE. What the making of an asset emitted, and how that is spread over its life.
 
-Book A, the inventory's: all of the making in the year of the acquisition, the end of its life in
-the year of that (Scope 3 Standard: no depreciation of capital goods). Book B: the same grams
-spread evenly over the expected life, for rates, for SCI, and for a TCS on that basis.
-
-    TE' = TE x condition x alpha x units        r = TE' / (life x 365 x 86400 s)
+TE' = TE x condition x alpha x units        r = TE' / (life x 365 x 86400 s)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM, SECONDS_PER_YEAR
 from wattgram_collector.inventory.assets import Asset
 from wattgram_collector.inventory.decision import Decision, Making
 from wattgram_collector.inventory.periods import Interval, midnight_unix_seconds
-from wattgram_collector.inventory.places import scope_3
-from wattgram_collector.inventory.postings import Book, Posting, Role, Stage
 
-_TRANSPORT: Final = {True: scope_3(4), False: scope_3(9)}
-_END_OF_LIFE: Final = scope_3(5)
+_EVER: Final = 1 << 40
+"""After every life, in unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +58,20 @@ class Figure:
         return (self.high_kilograms - self.low_kilograms) / 2 / self.total_kilograms
 
 
+class Spread(NamedTuple):
+    """A share of TE' and the seconds that it is spread over."""
+
+    share: Fraction
+    seconds: int
+
+    @property
+    def share_per_second(self) -> Fraction:
+        return self.share / self.seconds
+
+
 def total_grams(asset: Asset, figure: Figure) -> Fraction:
     """Return TE': the organisation's share of the making of all units; 0 inside a parent's."""
-    return _kilograms(asset, figure) * GRAMS_PER_KILOGRAM * asset.alpha * asset.units
+    return unit_kilograms(asset, figure) * GRAMS_PER_KILOGRAM * asset.alpha * asset.units
 
 
 def life(asset: Asset, figure: Figure, timezone: str) -> Interval | None:
@@ -82,6 +86,20 @@ def life(asset: Asset, figure: Figure, timezone: str) -> Interval | None:
     if asset.disposed_on is not None:
         end = min(end, midnight_unix_seconds(asset.disposed_on, timezone))
     return Interval(start, end)
+
+
+def in_use(asset: Asset, figure: Figure, decision: Decision, timezone: str) -> Interval | None:
+    """Return when the making counts: its life; of a service as long as it is used.
+
+    A provider's machine that is worn out is followed by the next.
+    """
+    span = life(asset, figure, timezone)
+    if span is None or decision.making is not Making.BY_USE:
+        return span
+    end = _EVER
+    if asset.disposed_on is not None:
+        end = midnight_unix_seconds(asset.disposed_on, timezone)
+    return Interval(span.start_unix_seconds, end)
 
 
 def rate_grams_per_second(
@@ -107,109 +125,27 @@ def accrued_grams(
     return min(total_grams(asset, figure), max(past, 0) * _rate(asset, figure))
 
 
-def acquired_postings(
-    asset: Asset, figure: Figure, decision: Decision, within: Interval, timezone: str
-) -> Iterator[Posting]:
-    """Yield book A: what of the making falls into `within`; the TCS's basis sets `in_tcs`."""
-    if decision.making not in (Making.WHEN_ACQUIRED, Making.MEMO, Making.LEAF_ONLY):
-        return
-    made = total_grams(asset, figure)
-    if asset.acquired_on is not None:
-        at = midnight_unix_seconds(asset.acquired_on, timezone)
-        if within.start_unix_seconds <= at < within.end_unix_seconds:
-            plain = _plain(asset, figure, decision, at)
-            yield _placed(plain, decision, made * figure.manufacturing_share)
-            if figure.transport_share:
-                moved = replace(plain, stage=Stage.TRANSPORT)
-                if decision.making is Making.WHEN_ACQUIRED:
-                    moved = replace(moved, place=_TRANSPORT[asset.is_transport_paid_by_org])
-                yield _placed(moved, decision, made * figure.transport_share)
-    if asset.disposed_on is not None and figure.end_of_life_share:
-        at = midnight_unix_seconds(asset.disposed_on, timezone)
-        if within.start_unix_seconds <= at < within.end_unix_seconds:
-            ended = replace(_plain(asset, figure, decision, at), stage=Stage.END_OF_LIFE)
-            if decision.making is Making.WHEN_ACQUIRED:
-                ended = replace(ended, place=_END_OF_LIFE)
-            yield _placed(ended, decision, made * figure.end_of_life_share)
+def rate_while_on(rate: Fraction, asset: Asset) -> Fraction:
+    """Return r_on: what r_own comes to if only the time counts that the asset is on."""
+    return rate / asset.duty_ratio
 
 
-def amortised_postings(
-    asset: Asset, figure: Figure, decision: Decision, within: Interval, timezone: str
-) -> Iterator[Posting]:
-    """Yield book B in `within`; for a service (Making.BY_USE) that is the inventory's as well."""
-    span = life(asset, figure, timezone)
-    during = span and span.overlap(within)
-    if during is None or decision.making is Making.NONE:
-        return
-    seconds = during.end_unix_seconds - during.start_unix_seconds
-    is_service = decision.making is Making.BY_USE
-    found = replace(
-        _plain(asset, figure, decision, during.start_unix_seconds),
-        start_unix_seconds=during.start_unix_seconds,
-        end_unix_seconds=during.end_unix_seconds,
-        stage=Stage.EMBODIED_AMORTISED,
-        book=Book.INVENTORY if is_service else Book.AMORTISED,
-        quantity=asset.units * Fraction(seconds, SECONDS_PER_YEAR),
-        unit="unit-year",
-        factor_value=_kilograms(asset, figure) * SECONDS_PER_YEAR / figure.life_seconds,
-        grams=seconds * _rate(asset, figure),
-    )
-    if is_service:
-        yield replace(found, in_ghg=decision.made is not None,
-                      in_tcs=decision.made_leaf is not None)  # fmt: skip
-    elif decision.making is Making.MEMO:
-        yield replace(found, place=None, leaf=None, role=Role.MEMO)
-    else:
-        yield replace(found, place=None)
+def rate_in_use(rate: Fraction, reserved: Fraction, available: Fraction) -> Fraction:
+    """Return r_use, a tenant's part of r_own: resources reserved over those there are (SCI).
+
+    Raises ValueError where more is reserved than there is.
+    """
+    if not 0 <= reserved <= available or not available:
+        raise ValueError(f"{float(reserved):g} reserved of {float(available):g}")
+    return rate * reserved / available
 
 
 def _rate(asset: Asset, figure: Figure) -> Fraction:
     return total_grams(asset, figure) / figure.life_seconds
 
 
-def _kilograms(asset: Asset, figure: Figure) -> Fraction:
+def unit_kilograms(asset: Asset, figure: Figure) -> Fraction:
     """Return what is booked of the making of one unit, before alpha."""
     if asset.is_included_in_parent:
         return Fraction(0)
     return figure.total_kilograms * asset.condition.share
-
-
-def _placed(posting: Posting, decision: Decision, grams: Fraction) -> Posting:
-    """Return the posting with its grams, in the GHG total where the decision has it there."""
-    share = grams / posting.grams if posting.grams else Fraction(0)
-    value = posting.factor_value * share if posting.factor_value is not None else None
-    found = replace(posting, grams=grams, factor_value=value)
-    if decision.making is Making.MEMO:
-        return replace(found, role=Role.MEMO)
-    if decision.making is Making.LEAF_ONLY:
-        return replace(found, place=None)
-    return replace(found, in_ghg=found.place is not None)
-
-
-def _plain(asset: Asset, figure: Figure, decision: Decision, unix_seconds: int) -> Posting:
-    """Return a posting of the whole of TE' at an instant, in no total yet."""
-    return Posting(
-        start_unix_seconds=unix_seconds,
-        end_unix_seconds=unix_seconds + 1,
-        subject=f"asset/{asset.asset_id}",
-        stage=Stage.EMBODIED_ACQUIRED,
-        place=decision.made,
-        leaf=decision.made_leaf,
-        quantity=Fraction(asset.units),
-        unit="unit",
-        factor=figure.factor,
-        factor_value=_kilograms(asset, figure),
-        alpha=asset.alpha,
-        grams=total_grams(asset, figure),
-        in_ghg=False,
-        in_tcs=False,
-        tier_activity=Quality.DECLARED,
-        tier_factor=figure.tier,
-        uncertainty_ratio=figure.uncertainty_ratio,
-        is_supplier_data=figure.tier is Quality.DECLARED,
-        org_unit=asset.org_unit,
-        service=asset.service,
-        rule=decision.rule,
-        evidence=f"asset {asset.asset_id} from {asset.valid_from or 'the first'}",
-        note=figure.note,
-    )

@@ -63,6 +63,10 @@ class Factor:
     """Kilograms of CO2e per unit and gas, where the source says them apart."""
     indicators: tuple[int, int, int, int, int] | None = None
     """Technology, time, geography, completeness, reliability: 1 (best) to 5."""
+    reference: str = ""
+    """Where in its source: a row's own id, or a title."""
+    flags: tuple[str, ...] = ()
+    """Words of docs/inventory-factors.md that say what to mind."""
 
     def __post_init__(self) -> None:
         if not (self.factor_id and self.unit and self.source and self.source_version):

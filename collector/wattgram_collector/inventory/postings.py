@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from wattgram.readings import Quality
 from wattgram_collector.inventory.places import GhgPlace, TcsLeaf
+
+if TYPE_CHECKING:
+    from wattgram_collector.inventory.factors import Factor
 
 
 class Stage(StrEnum):
@@ -119,6 +123,8 @@ class Posting:
     evidence: str = ""
     """How to follow it: an agent and its slots, an activity's line, a document."""
     note: str = ""
+    priced_by: Factor | None = field(default=None, repr=False, compare=False)
+    """Of an activity the factor itself, for factors.csv: a row may have brought it along."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no posting can be: each invariant is one of the inventory."""

@@ -245,6 +245,14 @@ class HostFacts(_message.Message):
     SITE_FIELD_NUMBER: _builtins.int
     VIRTUALIZATION_FIELD_NUMBER: _builtins.int
     CPU_MODEL_FIELD_NUMBER: _builtins.int
+    MANUFACTURER_FIELD_NUMBER: _builtins.int
+    PRODUCT_MODEL_FIELD_NUMBER: _builtins.int
+    CHASSIS_FIELD_NUMBER: _builtins.int
+    PROCESSORS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    HDDS_FIELD_NUMBER: _builtins.int
+    SSDS_FIELD_NUMBER: _builtins.int
+    GPUS_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     """the name that the host would like on its metrics"""
     os: _builtins.str
@@ -253,6 +261,21 @@ class HostFacts(_message.Message):
     site: _builtins.str
     virtualization: _builtins.str
     cpu_model: _builtins.str
+    manufacturer: _builtins.str
+    """What the host is made of, for its embodied carbon; nothing that tells one host from another
+    of its kind. Empty or absent: not known, as from agents that do not say it.
+    """
+    product_model: _builtins.str
+    chassis: _builtins.str
+    """rack, blade, tower, desktop, laptop, …"""
+    processors: _builtins.int
+    """sockets"""
+    memory_bytes: _builtins.int
+    """what the kernel has, a little less than what is built in"""
+    hdds: _builtins.int
+    ssds: _builtins.int
+    gpus: _builtins.int
+    """cards; graphics that are part of a processor are none"""
     def __init__(
         self,
         *,
@@ -263,12 +286,39 @@ class HostFacts(_message.Message):
         site: _builtins.str = ...,
         virtualization: _builtins.str = ...,
         cpu_model: _builtins.str = ...,
+        manufacturer: _builtins.str = ...,
+        product_model: _builtins.str = ...,
+        chassis: _builtins.str = ...,
+        processors: _builtins.int | None = ...,
+        memory_bytes: _builtins.int | None = ...,
+        hdds: _builtins.int | None = ...,
+        ssds: _builtins.int | None = ...,
+        gpus: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gpus", b"_gpus", "_hdds", b"_hdds", "_memory_bytes", b"_memory_bytes", "_processors", b"_processors", "_ssds", b"_ssds", "gpus", b"gpus", "hdds", b"hdds", "memory_bytes", b"memory_bytes", "processors", b"processors", "ssds", b"ssds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arch", b"arch", "cpu_model", b"cpu_model", "device_class", b"device_class", "host", b"host", "os", b"os", "site", b"site", "virtualization", b"virtualization"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpus", b"_gpus", "_hdds", b"_hdds", "_memory_bytes", b"_memory_bytes", "_processors", b"_processors", "_ssds", b"_ssds", "arch", b"arch", "chassis", b"chassis", "cpu_model", b"cpu_model", "device_class", b"device_class", "gpus", b"gpus", "hdds", b"hdds", "host", b"host", "manufacturer", b"manufacturer", "memory_bytes", b"memory_bytes", "os", b"os", "processors", b"processors", "product_model", b"product_model", "site", b"site", "ssds", b"ssds", "virtualization", b"virtualization"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__gpus: _TypeAlias = _typing.Literal["gpus"]  # noqa: Y015
+    _WhichOneofArgType__gpus: _TypeAlias = _typing.Literal["_gpus", b"_gpus"]  # noqa: Y015
+    _WhichOneofReturnType__hdds: _TypeAlias = _typing.Literal["hdds"]  # noqa: Y015
+    _WhichOneofArgType__hdds: _TypeAlias = _typing.Literal["_hdds", b"_hdds"]  # noqa: Y015
+    _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__processors: _TypeAlias = _typing.Literal["processors"]  # noqa: Y015
+    _WhichOneofArgType__processors: _TypeAlias = _typing.Literal["_processors", b"_processors"]  # noqa: Y015
+    _WhichOneofReturnType__ssds: _TypeAlias = _typing.Literal["ssds"]  # noqa: Y015
+    _WhichOneofArgType__ssds: _TypeAlias = _typing.Literal["_ssds", b"_ssds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpus) -> _WhichOneofReturnType__gpus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hdds) -> _WhichOneofReturnType__hdds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__processors) -> _WhichOneofReturnType__processors | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ssds) -> _WhichOneofReturnType__ssds | None: ...
 
 Global___HostFacts: _TypeAlias = HostFacts  # noqa: Y015
 

@@ -24,6 +24,7 @@ from wattgram_collector.inventory.activities.cells import (
 )
 from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.factors import Factor, FactorBoundary, GwpSet
+from wattgram_collector.inventory.grid_table import Constant
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.postings import Posting
 
@@ -91,10 +92,21 @@ class Activity:
 
 
 class FactorTable:
-    """Every factor that is shipped or was given, by its id."""
+    """Every factor that is shipped or was given, by its id, and the figures that are none."""
 
-    def __init__(self, factors: Mapping[str, Factor]) -> None:
+    def __init__(
+        self, factors: Mapping[str, Factor], constants: Mapping[str, Constant] | None = None
+    ) -> None:
         self._factors = factors
+        self._constants = constants or {}
+
+    def constant(self, constant_id: str) -> Constant | None:
+        return self._constants.get(constant_id)
+
+    def names(self, prefix: str) -> list[str]:
+        """Return what follows `prefix` in the ids of factors and figures that begin with it."""
+        known = [*self._factors, *self._constants]
+        return sorted(one.removeprefix(prefix) for one in known if one.startswith(prefix))
 
     def one(self, factor_id: str) -> Factor:
         """Return a factor; raises RowError naming the id."""
