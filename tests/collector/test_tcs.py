@@ -221,7 +221,7 @@ def documents(draw: st.DrawFn) -> Any:
         if isinstance(holder, dict) and draw(st.booleans()):
             holder.pop(key, None)
         elif isinstance(holder, dict | list) and holder:
-            holder[key] = draw(values)
+            holder[key] = copy.deepcopy(draw(values))
     return said
 
 
