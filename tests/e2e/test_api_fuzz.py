@@ -20,7 +20,11 @@ from daemons import get as page
 pytestmark = pytest.mark.servers
 
 SECONDS = int(os.environ.get("WATTGRAM_API_FUZZ_SECONDS", "20"))
+ASKED_FOR = "WATTGRAM_API_FUZZ_SECONDS" in os.environ
+"""Whether somebody wants to find something new. The short form asks the same every time, so that
+what it says is about the change that is tested."""
 CHECKS = (
+    *(() if ASKED_FOR else ("--seed=1",)),
     # That one time must be before another is nothing that a description can say.
     "--exclude-checks=positive_data_acceptance",
 )
