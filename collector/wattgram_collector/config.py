@@ -30,6 +30,7 @@ from wattgram_collector.accounting.network_settings import NetworkSettings
 from wattgram_collector.accounting.site_settings import SiteSettings, require_sites
 from wattgram_collector.accounting.uncertainty_settings import UncertaintySettings
 from wattgram_collector.intensities.providers.settings import ProviderSettings, require_kinds
+from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.push.settings import PushSettings
 
 ENVIRONMENT_PREFIX: Final = "WATTGRAM_COLLECTOR"
@@ -448,6 +449,7 @@ class CollectorConfig:
     exposition: ExpositionSettings = field(default_factory=ExpositionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     push: PushSettings = field(default_factory=PushSettings)
+    inventory: InventorySettings = field(default_factory=InventorySettings)
     log: LogSettings = field(default_factory=LogSettings)
     uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
     redfish: dict[str, RedfishSettings] = setting(

@@ -25,6 +25,13 @@ class Consolidation(StrEnum):
     EQUITY_SHARE = "equity_share"
 
 
+class HardwareBasis(StrEnum):
+    """Which of the two books the TCS total has hardware from; never both."""
+
+    PURCHASE_YEAR = "purchase_year"
+    AMORTISED = "amortised"
+
+
 class Making(StrEnum):
     """How the making of an asset is booked."""
 

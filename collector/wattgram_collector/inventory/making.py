@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from wattgram_collector.inventory.assets import Asset, Register
-from wattgram_collector.inventory.decision import Consolidation, Decision, Making, decide
+from wattgram_collector.inventory.decision import (
+    Consolidation,
+    Decision,
+    HardwareBasis,
+    Making,
+    decide,
+)
 from wattgram_collector.inventory.embodied import Figure
 from wattgram_collector.inventory.embodied_books import (
     acquired_postings,
@@ -23,13 +28,6 @@ from wattgram_collector.inventory.lives import held, lifelong, stretches
 from wattgram_collector.inventory.periods import Interval, ReportPeriod, midnight_unix_seconds
 from wattgram_collector.inventory.postings import Posting, Role, Stage
 from wattgram_collector.inventory.resolving import Resolved, Resolver
-
-
-class HardwareBasis(StrEnum):
-    """Which of the two books the TCS total has hardware from; never both."""
-
-    PURCHASE_YEAR = "purchase_year"
-    AMORTISED = "amortised"
 
 
 @dataclass(slots=True)
