@@ -29,7 +29,9 @@ def note_schema(file: SqliteFile) -> None:
 
 def schema(file: SqliteFile) -> tuple[int, int]:
     """Return how many tables and triggers there are, and what their texts come to."""
-    texts = file.all("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1, 2")
+    texts = file.all(
+        "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY 2, 1, 3"
+    )
     return len(texts), row_hash(*map(tuple, texts))
 
 
