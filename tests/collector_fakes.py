@@ -182,9 +182,13 @@ class TroubledLedger:
         return self._inner.posted_sums(first_slot, end_slot, by_slot=by_slot)
 
     def append(
-        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+        self,
+        records: Sequence[JournalRecord],
+        recorded_unix_nanoseconds: int,
+        *,
+        seen: int | None = None,
     ) -> tuple[int, int]:
-        return self._work().append(records, recorded_unix_nanoseconds)
+        return self._work().append(records, recorded_unix_nanoseconds, seen=seen)
 
     def journal(
         self, kinds: Collection[JournalKind] | None = None, after: int = 0

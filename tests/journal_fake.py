@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from wattgram_collector.ledger import JournalMovedError
 from wattgram_collector.ledger.journal import (
     GENESIS,
     JournalEntry,
@@ -20,8 +21,15 @@ class MemoryJournal:
         self._entries: list[JournalEntry] = []
 
     def append(
-        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+        self,
+        records: Sequence[JournalRecord],
+        recorded_unix_nanoseconds: int,
+        *,
+        seen: int | None = None,
     ) -> tuple[int, int]:
+        kinds = {JournalKind.WITHDRAWAL, *(one.kind for one in records)}
+        if seen is not None and any(self.journal(kinds, seen)):
+            raise JournalMovedError("journal: somebody added something meanwhile")
         before = len(self._entries)
         head = self._entries[-1].hash if self._entries else GENESIS
         self._entries.extend(chained(records, recorded_unix_nanoseconds, before, head))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from threading import enumerate as threads
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import IDLE_SHARE, MODEL, PACKAGE, SLOT, WEB, apply, entry, intensity, terms
@@ -22,7 +24,7 @@ from wattgram.readings import Quality
 from wattgram_collector.accounting.emissions import Account, Amount, PostingKey
 from wattgram_collector.accounting.slots import slot_start_unix_seconds
 from wattgram_collector.intensity import Accounting, Intensity, Signal, Tier
-from wattgram_collector.ledger import LedgerError, Trouble, sqlite_weighing
+from wattgram_collector.ledger import LedgerError, Trouble, sqlite_columns, sqlite_weighing
 from wattgram_collector.ledger.restatement import Restatement
 from wattgram_collector.ledger.sqlite import SqliteLedger
 from wattgram_collector.ledger.sqlite_meanings import Meanings
@@ -282,3 +284,143 @@ def test_a_damaged_row_is_said(path: Path) -> None:
     with closing(SqliteSums(path)) as sums, pytest.raises(LedgerError) as refused:
         list(sums.posted_sums(SLOT, SLOT + 2, by_slot=True))
     assert refused.value.trouble is Trouble.DAMAGED
+
+
+@given(
+    posted=st.lists(POSTED, min_size=1, max_size=4),
+    restated=st.lists(restatements(), max_size=3),
+    late=POSTED,
+    layouts=st.sampled_from((1, 64)),
+)
+@settings(max_examples=25)
+def test_columns_are_the_rows(
+    posted: list[dict[PostingKey, int]],
+    restated: list[Restatement],
+    late: dict[PostingKey, int],
+    layouts: int,
+) -> None:
+    """Of some accounts and slots, in order; weighed they are the weighed sums."""
+    accounts = [one for one in Account if one is not Account.NETWORK]
+    with (
+        TemporaryDirectory(dir=MEMORY) as directory,
+        stored(Path(directory)) as ledger,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sqlite_columns, "_LAYOUTS_KEPT", layouts)
+        for number, some in enumerate(posted):
+            apply(ledger, [entry(number + 1, agent_key=number % 2 + 1, postings=some)])
+        for one in restated:
+            ledger.restate(one)
+        apply(ledger, [entry(1, agent_key=3, postings=late)])
+        rows = [row for row in ledger.posted(SLOT, SLOT + 2) if row.account in accounts]
+        with closing(SqliteSums(Path(directory, "ledger.sqlite"))) as sums:
+            found = list(
+                sums.posted_columns(SLOT, SLOT + 2, accounts=accounts, agents=[3, 1, 2, 9])
+            )
+            weighed = list(sums.weighed_sums(SLOT, SLOT + 2, accounts=accounts, agents=[1, 2, 3]))
+            spans = sums.posted_spans([1, 2, 3, 9])
+            assert [one.host for one in sums.agents()] == ["host-1", "host-2", "host-3"]
+    assert [one.agent_key for one in found] == [3, 1, 2, 9]
+    assert found[-1].columns == []
+    listed = Counter(
+        (one.agent_key, column.account, column.terms, slot, priced.factor, quantity)
+        for one in found
+        for column in one.columns
+        for slot, priced, quantity in zip(
+            column.pattern.slots, column.pattern.factors, column.quantities, strict=True
+        )
+    )
+    assert listed == Counter(
+        (row.agent_key, row.account, row.terms, row.slot, row.restated, row.quantity)
+        for row in rows
+    )
+    made = {
+        (one.agent_key, column.account, column.terms, rates.family): amount
+        for one in found
+        for column in one.columns
+        for rates, amount in column.pattern.weigh(column.quantities)
+    }
+    assert made == {
+        (one.agent_key, one.account, one.terms, one.family): one.amount for one in weighed
+    }
+    for agent, (first, last) in spans.items():
+        assert first <= min((row.slot for row in rows if row.agent_key == agent), default=first)
+        assert last >= max((row.slot for row in rows if row.agent_key == agent), default=last)
+
+
+def test_what_was_bought_or_said_by_the_operator_is_not_restated_in_columns(
+    tmp_path: Path,
+) -> None:
+    kept = [
+        PostingKey(Account.MARKET, SLOT, TERMS[0], FACTORS[3]),
+        PostingKey(Account.HOST, SLOT, TERMS[0], FACTORS[2]),
+    ]
+    moved = [
+        PostingKey(Account.MARKET, SLOT, TERMS[0], FACTORS[1]),
+        PostingKey(Account.RECEIVE, SLOT, TERMS[0], None),
+        PostingKey(Account.HOST, SLOT, TERMS[0], FACTORS[1]),
+    ]
+    news = live(SLOT, "60", "FR")
+    with stored(tmp_path) as ledger:
+        apply(ledger, [entry(1, postings=dict.fromkeys((*kept, *moved), 5))])
+        ledger.restate(
+            Restatement(signal=Signal.AVERAGE, zone="FR", factors={SLOT: news},
+                        begun_unix_seconds=1, reason="test", first_open_slot=0)
+        )  # fmt: skip
+    with closing(SqliteSums(tmp_path / "ledger.sqlite")) as sums:
+        (found,) = sums.posted_columns(SLOT, SLOT + 1, accounts=list(Account), agents=[1])
+    priced = {
+        (column.account, one.factor) for column in found.columns for one in column.pattern.factors
+    }
+    assert priced == {
+        *((one.account, one.factor) for one in kept),
+        *((one.account, news) for one in moved),
+    }
+
+
+@pytest.mark.parametrize("value", ["NULL", "'x'", "1.5", "x'00'"])
+def test_columns_of_a_damaged_file_are_refused(tmp_path: Path, value: str) -> None:
+    with stored(tmp_path) as ledger:
+        one = PostingKey(Account.HOST, SLOT, TERMS[0], None)
+        apply(ledger, [entry(1, postings={one: 5})])
+    change(tmp_path / "ledger.sqlite", "PRAGMA ignore_check_constraints = ON",
+           "PRAGMA writable_schema = ON",
+           "UPDATE sqlite_master SET sql = replace(sql, 'quantity INTEGER NOT NULL', 'quantity')"
+           " WHERE name = 'postings'")  # fmt: skip
+    change(tmp_path / "ledger.sqlite", f"UPDATE postings SET quantity = {value}")  # noqa: S608
+    with (
+        closing(SqliteSums(tmp_path / "ledger.sqlite")) as sums,
+        pytest.raises(LedgerError) as raised,
+    ):
+        list(sums.posted_columns(SLOT, SLOT + 1, accounts=[Account.HOST], agents=[1]))
+    assert raised.value.trouble is Trouble.DAMAGED
+
+
+def test_qualities_are_of_the_counted_meters_that_were_read(tmp_path: Path) -> None:
+    with stored(tmp_path) as ledger:
+        apply(ledger, [entry(1, {(PACKAGE, SLOT): 5, (UNCOUNTED, SLOT): 5})])
+        apply(ledger, [entry(2, {(MODEL, SLOT + 1): 5})])
+    with closing(SqliteSums(tmp_path / "ledger.sqlite")) as sums:
+        assert sums.counted_qualities(1, SLOT, SLOT + 1) == {Quality.MEASURED}
+        assert sums.counted_qualities(1, SLOT, SLOT + 2) == {Quality.MEASURED, Quality.MODELLED}
+        assert sums.counted_qualities(1, SLOT + 2, SLOT + 3) == frozenset()
+        assert sums.counted_qualities(2, SLOT, SLOT + 2) == frozenset()
+
+
+@pytest.mark.parametrize("safety", [1, 3])
+def test_a_reading_that_is_given_up_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safety: int
+) -> None:
+    """Whether SQLite may work ahead in a thread of its own or not."""
+    monkeypatch.setattr("sqlite3.threadsafety", safety)
+    with stored(tmp_path) as ledger:
+        for agent in (1, 2, 3):
+            one = PostingKey(Account.HOST, SLOT, TERMS[0], FACTORS[1])
+            apply(ledger, [entry(1, agent_key=agent, postings={one: agent})])
+    sums = SqliteSums(tmp_path / "ledger.sqlite")
+    found = sums.posted_columns(SLOT, SLOT + 1, accounts=[Account.HOST], agents=[3, 2, 1])
+    assert next(found).columns[0].quantities == [3]
+    sums.close()
+    with pytest.raises((LedgerError, RuntimeError, CancelledError)):
+        list(found)
+    assert not [one for one in threads() if one.name.startswith("ledger-columns")]

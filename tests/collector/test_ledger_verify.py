@@ -21,7 +21,7 @@ from ledger_files import FRANCE, MEMORY, MISSING, READINGS, change, first_versio
 from wattgram.handshake import HostFacts
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.intensity import Intensity, Recorded, Signal, Tier
-from wattgram_collector.ledger import LedgerError
+from wattgram_collector.ledger import LedgerError, Tally
 from wattgram_collector.ledger.controls import (
     ACCOUNT_CODES,
     HASHED,
@@ -31,6 +31,7 @@ from wattgram_collector.ledger.controls import (
     WEIGHED_USAGE,
     posting_weight,
     slot_weight,
+    tally_weight,
     usage_weight,
 )
 from wattgram_collector.ledger.journal import JournalKind, JournalRecord
@@ -224,6 +225,14 @@ def test_another_bit_of_a_key_is_another_weight(series: int, slot: int, bit: int
     assert weight != posting_weight(series, Account.HOST, slot, 3, 4 ^ flip)
     assert weight != posting_weight(series ^ flip, Account.HOST, slot, 3, 4)
     assert weight != posting_weight(series, Account.MARKET, slot, 3, 4)
+
+
+@pytest.mark.parametrize("name", Tally)
+def test_a_tally_weighs_the_same_in_the_process_that_reads_it(name: Tally) -> None:
+    """It writes a word of an enumeration, and reads a text."""
+    weight = tally_weight.__wrapped__  # what is remembered would hide it
+
+    assert weight(7, name, "") == weight(7, name.value, "")
 
 
 def test_every_account_has_a_code_of_its_own() -> None:

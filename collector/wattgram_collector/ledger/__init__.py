@@ -64,6 +64,10 @@ class LedgerChangedError(LedgerError):
     """
 
 
+class JournalMovedError(LedgerError):
+    """Somebody else said something of the kind meanwhile: look again, and then append."""
+
+
 class Ledger(Journal, Protocol):
     """Storage of everything that was ever accepted. Called from one thread at a time.
 

@@ -72,7 +72,8 @@ def slot_weight(slot: int) -> int:
 
 @lru_cache(maxsize=4096)
 def tally_weight(agent: int, name: str, label: str) -> int:
-    return row_hash("tallies", agent, name, label) % PRIME
+    # The text itself: a word of an enumeration is written down otherwise, and means the same.
+    return row_hash("tallies", agent, str(name), label) % PRIME
 
 
 def row_hash(*values: object) -> int:

@@ -60,11 +60,17 @@ class Journal(Protocol):
     """Where it is kept; everything raises LedgerError."""
 
     def append(
-        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+        self,
+        records: Sequence[JournalRecord],
+        recorded_unix_nanoseconds: int,
+        *,
+        seen: int | None = None,
     ) -> tuple[int, int]:
         """Write records down, all or none; return the first number and the last.
 
-        Without records the first is one more than the last.
+        Without records the first is one more than the last. Who decided by what the journal says
+        gives the last entry that was seen: raises JournalMovedError where another of the kinds of
+        these records, or a withdrawal, follows it.
         """
 
     def journal(
@@ -82,7 +88,10 @@ class JournalError(ValueError):
 
 def canonical(said: object) -> str:
     """Return JSON that is the same text for the same values."""
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(said)
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def entry_hash(

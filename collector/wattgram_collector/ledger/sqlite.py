@@ -290,11 +290,15 @@ class SqliteLedger:
         return int(key or 0)
 
     def append(
-        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+        self,
+        records: Sequence[JournalRecord],
+        recorded_unix_nanoseconds: int,
+        *,
+        seen: int | None = None,
     ) -> tuple[int, int]:
         """See Ledger."""
         with self._transaction():
-            return sqlite_journal.append(self._file, records, recorded_unix_nanoseconds)
+            return sqlite_journal.append(self._file, records, recorded_unix_nanoseconds, seen=seen)
 
     # ── reading back ─────────────────────────────────────────────────────────────────────
 

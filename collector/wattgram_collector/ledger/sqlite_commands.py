@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO
 from wattgram.lock import only_one
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
+from wattgram_collector.inventory.closing import faults
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_restore import backup, restore
 from wattgram_collector.ledger.sqlite_seals import seal
@@ -72,7 +73,7 @@ def _check(config: CollectorConfig, options: argparse.Namespace) -> int:
 
 def _verify(config: CollectorConfig, options: argparse.Namespace) -> int:
     path = options.file or ledger_path(config)
-    found = verify(path, _tell(sys.stderr))
+    found = verify(path, _tell(sys.stderr), faults)
     report = found.report
     if options.json:
         _say(json.dumps({**as_json(report), **_audit_json(found)}))
@@ -83,6 +84,7 @@ def _verify(config: CollectorConfig, options: argparse.Namespace) -> int:
                 f"{found.rows} rows of quantities; the journal has {found.journal_entries}"
                 f" entries, the last is {found.journal_head}"
             )
+            _say(f"{found.closings} closings of periods")
             _say(f"{found.seals} seals, {len(found.changed)} days changed after they were sealed")
         for day, entry, what in found.changed:
             _say(f"  {day} (entry {entry}): {'; '.join(what)}")
@@ -111,6 +113,7 @@ def _audit_json(found: Verified) -> dict[str, Any]:
         "journal_entries": found.journal_entries if is_sound else None,
         "journal_head": found.journal_head if is_sound else None,
         "seals": found.seals if is_sound else None,
+        "closings": found.closings if is_sound else None,
         "changed_after_sealing": [
             {"day": day.isoformat(), "journal_entry": entry, "what": list(what)}
             for day, entry, what in found.changed

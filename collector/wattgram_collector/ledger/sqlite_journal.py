@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger import JournalMovedError, LedgerError, Trouble
 from wattgram_collector.ledger.journal import (
     GENESIS,
     JournalEntry,
@@ -28,18 +28,31 @@ _PATIENCE_SECONDS: Final = 30
 
 
 def append(
-    file: SqliteFile, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+    file: SqliteFile,
+    records: Sequence[JournalRecord],
+    recorded_unix_nanoseconds: int,
+    *,
+    seen: int | None = None,
 ) -> tuple[int, int]:
-    """Add entries within the transaction that is open; return the first number and the last.
-
-    Without records the first is one more than the last. Raises LedgerError.
-    """
+    """Add entries within the transaction that is open; see Journal. Raises LedgerError."""
+    if seen is not None:
+        _require_unmoved(file, seen, {JournalKind.WITHDRAWAL, *(one.kind for one in records)})
     last, head = _head(file)
     try:
         file.execute_many(_ADD, chained(records, recorded_unix_nanoseconds, last, head))
     except UnicodeEncodeError as error:
         raise LedgerError(f"journal: text that is no Unicode: {error.object!r:.80}") from error
     return last + 1, last + len(records)
+
+
+def _require_unmoved(file: SqliteFile, seen: int, kinds: Collection[JournalKind]) -> None:
+    found = file.all(
+        "SELECT number FROM journal WHERE number > ?"
+        " AND kind IN (SELECT value FROM json_each(?)) LIMIT 1",
+        seen, json.dumps(sorted(kinds)),
+    )  # fmt: skip
+    if found:
+        raise JournalMovedError(f"journal: entry {found[0][0]} was added meanwhile")
 
 
 def _head(file: SqliteFile) -> tuple[int, str]:
@@ -93,11 +106,15 @@ class SqliteJournal:
         self._file = file
 
     def append(
-        self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int
+        self,
+        records: Sequence[JournalRecord],
+        recorded_unix_nanoseconds: int,
+        *,
+        seen: int | None = None,
     ) -> tuple[int, int]:
         """See Journal."""
         with self._file.transaction():
-            return append(self._file, records, recorded_unix_nanoseconds)
+            return append(self._file, records, recorded_unix_nanoseconds, seen=seen)
 
     def journal(
         self, kinds: Collection[JournalKind] | None = None, after: int = 0

@@ -20,15 +20,17 @@ _Meaning = TypeVar("_Meaning")
 class Meanings:
     """What keys of a file stand for, looked up once. A row that has a key never changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered_max: int = REMEMBERED_MAX) -> None:
+        self._remembered_max = remembered_max
         self._terms: dict[int, Terms] = {}
         self._factors: dict[int, Intensity | None] = {}
 
     def learn(self, file: SqliteFile, terms: Iterable[int], factors: Iterable[int]) -> None:
         """Look up what is new; raises LedgerError."""
-        _learn(file, "SELECT key, text FROM terms", self._terms, terms, _terms_of)
+        most = self._remembered_max
+        _learn(file, "SELECT key, text FROM terms", self._terms, terms, _terms_of, most)
         self._factors[0] = None
-        _learn(file, sql.SELECT_FACTORS, self._factors, factors, sql.factor_of)
+        _learn(file, sql.SELECT_FACTORS, self._factors, factors, sql.factor_of, most)
 
     def terms(self, key: int) -> Terms:
         return self._terms[key]
@@ -47,9 +49,10 @@ def _learn(
     known: dict[int, _Meaning],
     keys: Iterable[int],
     made: Callable[[list[Any]], _Meaning],
+    most: int,
 ) -> None:
     wanted = set(keys)
-    if len(known) > REMEMBERED_MAX:
+    if len(known) > most:
         for key in known.keys() - wanted - {0}:
             del known[key]
     new = sorted(wanted - known.keys())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,15 @@ from wattgram.readings import Kind, Quality
 from wattgram.workloads import SOURCE as SHARES
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.intensity import Accounting, Signal
-from wattgram_collector.ledger import LedgerError, Trouble
+from wattgram_collector.ledger import AgentRecord, LedgerError, Trouble
+from wattgram_collector.ledger import sqlite_columns as columns
 from wattgram_collector.ledger import statements as sql
+from wattgram_collector.ledger.columns import Posted
+from wattgram_collector.ledger.journal import JournalEntry
 from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile
+from wattgram_collector.ledger.sqlite_journal import journal
 from wattgram_collector.ledger.sqlite_meanings import Meanings
+from wattgram_collector.ledger.sqlite_reading import agents
 from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
 from wattgram_collector.ledger.sqlite_weighing import weighed_sums
 from wattgram_collector.ledger.sums import CountedSum, PostedSum, WeighedSum, WorkloadSum
@@ -85,6 +91,7 @@ class SqliteSums:
         """Raises LedgerError."""
         self._file = SqliteFile(path, read_only=True)
         self._meanings = meanings or Meanings()
+        self._pool: ThreadPoolExecutor | None = None
         try:
             self._file.execute("BEGIN")
             self._file.all("SELECT 1 FROM schema_version")  # the instant is that of a first read
@@ -93,6 +100,9 @@ class SqliteSums:
             raise
 
     def close(self) -> None:
+        """See Sums. What SQLite works on in another thread is waited for."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
         self._file.close()
 
     def posted_sums(
@@ -118,6 +128,36 @@ class SqliteSums:
         """See Sums."""
         period = first_slot, end_slot
         return weighed_sums(self._file, self._meanings, period, accounts, agents)
+
+    def posted_columns(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        accounts: Collection[Account],
+        agents: Iterable[int],
+    ) -> Iterator[Posted]:
+        """See Sums."""
+        if self._pool is None:
+            self._pool = columns.pool_of_one()
+        period = first_slot, end_slot
+        return columns.posted_columns(self._file, period, accounts, agents, self._pool)
+
+    def posted_spans(self, agents: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """See Sums."""
+        return columns.posted_spans(self._file, agents)
+
+    def agents(self) -> list[AgentRecord]:
+        """See Sums."""
+        return agents(self._file)
+
+    def journal(self) -> Iterator[JournalEntry]:
+        """See Sums."""
+        return journal(self._file)
+
+    def counted_qualities(self, agent: int, first_slot: int, end_slot: int) -> frozenset[Quality]:
+        """See Sums."""
+        return columns.counted_qualities(self._file, agent, first_slot, end_slot)
 
     def counted_sums(
         self,

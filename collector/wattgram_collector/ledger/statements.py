@@ -7,7 +7,7 @@ float, and every sum after it inexact; an error would be one that no later commi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -38,15 +38,19 @@ CONTROL_MASK: Final = (1 << 62) - 1
 FACTOR_COLUMNS: Final = tuple(field.name for field in fields(Intensity))
 SERIES_COLUMNS: Final = tuple(field.name for field in fields(Series) if field.init)
 
-_ENUMS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "tier": Tier,
-    "signal": Signal,
-    "scope": Scope,
-    "boundary": Boundary,
-    "losses": Losses,
-    "accounting": Accounting,
-    "status": Status,
+_WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    name: {one.value: one for one in kind}
+    for name, kind in {
+        "tier": Tier,
+        "signal": Signal,
+        "scope": Scope,
+        "boundary": Boundary,
+        "losses": Losses,
+        "accounting": Accounting,
+        "status": Status,
+    }.items()
 }
+"""The columns that have words of a list; looked up, since a year has a million factors."""
 
 
 def _overwritten(columns: Sequence[str], news: Mapping[str, str]) -> str:
@@ -180,13 +184,15 @@ def intensity_of(found: Mapping[str, Any]) -> Intensity:
 
     One that is not a factor yet has no tier: its status says it.
     """
-    tier = found.get("tier") or TIER_OF[Status(found["status"])]
-    found = {**found, "tier": tier}
-    return Intensity(**{name: _ENUMS.get(name, _same)(value) for name, value in found.items()})
-
-
-def _same(value: Any) -> Any:
-    return value
+    said = dict(found)
+    if not said.get("tier"):
+        said["tier"] = TIER_OF[Status(said["status"])].value
+    try:
+        for name, words in _WORDS.items():
+            said[name] = words[said[name]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{error} is no word of a factor") from error
+    return Intensity(**said)
 
 
 def host_names(host: str, agent_id: str) -> Iterator[str]:

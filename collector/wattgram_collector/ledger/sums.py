@@ -6,7 +6,7 @@ A day of a thousand hosts is a million rows. Whoever shows it needs a few thousa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wattgram.readings import Quality
 from wattgram_collector.accounting.emissions import Account, Amount
@@ -21,6 +21,11 @@ from wattgram_collector.intensity import (
     Status,
     Tier,
 )
+
+if TYPE_CHECKING:
+    from wattgram_collector.ledger import AgentRecord
+    from wattgram_collector.ledger.columns import Posted
+    from wattgram_collector.ledger.journal import JournalEntry
 
 
 class PostedSum(NamedTuple):
@@ -53,7 +58,10 @@ class Family(NamedTuple):
 
     @classmethod
     def of(cls, factor: Intensity) -> Family:
-        return cls(*(getattr(factor, name) for name in cls._fields))
+        return cls(
+            factor.zone, factor.tier, factor.provider, factor.signal, factor.scope,
+            factor.boundary, factor.losses, factor.accounting, factor.status,
+        )  # fmt: skip
 
 
 class WeighedSum(NamedTuple):
@@ -118,6 +126,32 @@ class Sums(Protocol):
         In the order of `agents`, or of all of them by key; of each there is something before the
         next is looked at, so that progress can be shown.
         """
+
+    def posted_columns(
+        self,
+        first_slot: int,
+        end_slot: int,
+        *,
+        accounts: Collection[Account],
+        agents: Iterable[int],
+    ) -> Iterator[Posted]:
+        """Yield all that was posted in `[first_slot, end_slot)`, agent by agent, as columns.
+
+        In the order of `agents`, with the factors that price it now: one reading for whoever
+        needs sums of several kinds. An agent without postings has no columns.
+        """
+
+    def posted_spans(self, agents: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return the first and the last slot of what agents ever posted, by their keys."""
+
+    def agents(self) -> list[AgentRecord]:
+        """Return every agent that was ever enrolled: quickly, however much there is of them."""
+
+    def journal(self) -> Iterator[JournalEntry]:
+        """Yield the entries of the journal, in order."""
+
+    def counted_qualities(self, agent: int, first_slot: int, end_slot: int) -> frozenset[Quality]:
+        """Return how well the counted energy of an agent in `[first_slot, end_slot)` is known."""
 
     def counted_sums(
         self,
