@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
+from activity_rows import EXAMPLES, YEAR
+from activity_scenes import FUEL
 from builders import NOW
 from fuzz.inputs import DEEP, DIGITS, together
 from letting_in import AGENT_TOKEN, READ_TOKEN, basic, everybody
@@ -21,6 +24,24 @@ from wattgram_collector.config import CollectorConfig
 Seeds = Mapping[str, bytes]
 
 _YEAR_SECONDS = 365 * 86_400
+
+
+def activities() -> Seeds:
+    rows = [{**YEAR, "kind": kind, **row} for kind, row in EXAMPLES]
+    few = [b"kind,from,fuel,litres,note\r\n", b'fuel,2025-01-01,diesel,1,"a\n""b"""\r\n']
+    return {
+        "csv": b"c" + FUEL.encode(),
+        "semicolons": b"c\xef\xbb\xbf" + FUEL.replace(",", ";").encode(),
+        "quotes": b"c" + b"".join(few) + b'fuel,soon,"die"sel,1,\n\nfuel,2025-01-01,diesel,2\n',
+        "open": b"c" + FUEL.encode() + b'"x,',
+        "every": b"l" + "\n".join(map(json.dumps, rows[:30])).encode(),
+        "others": b"l" + "\n".join(map(json.dumps, rows[30:])).encode(),
+        "array": b"j" + json.dumps({"activities": rows[:5]}, indent=1).encode(),
+        "deep": b"j" + DEEP,
+        "digits": b'j{"kind": "fuel", "from": "2025-01-01", "fuel": "diesel", "litres": '
+        + DIGITS + b"}",
+        "old": b'l{"kind": "fuel", "from": "0001-01-01", "to": "9999-12-31", "fuel": "diesel"}',
+    }  # fmt: skip
 
 
 def agent_config() -> Seeds:

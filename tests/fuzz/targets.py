@@ -51,6 +51,7 @@ TARGETS = {
     "answers": Target("fuzz.meters:answers", most_bytes=8192),
     "redfish": Target("fuzz.meters:redfish", most_bytes=8192),
     "ledger": Target("fuzz.ledgers:ledger", most_bytes=256),
+    "activities": Target("fuzz.activities:files", most_bytes=8192),
     # Tables of carbon intensity: whatever takes text and raises ValueError.
     "annual_csv": Target("wattgram_collector.intensities.annual:parse", "builtins:ValueError"),
     **{

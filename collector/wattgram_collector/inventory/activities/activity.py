@@ -6,6 +6,7 @@ kept as a fraction, and a number that is not plain decimal text is refused with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,6 +30,7 @@ from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.postings import Posting
 
 PERCENT: Final = 100
+_YEAR: Final = re.compile(r"(19|20)[0-9]{2}", re.ASCII)
 
 
 class Wrong(NamedTuple):
@@ -99,6 +101,11 @@ class FactorTable:
     ) -> None:
         self._factors = factors
         self._constants = constants or {}
+        self._years: dict[str, dict[int, Factor]] = {}
+        for factor_id, factor in factors.items():
+            name, _, year = factor_id.rpartition("/")
+            if _YEAR.fullmatch(year):
+                self._years.setdefault(name, {})[int(year)] = factor
 
     def constant(self, constant_id: str) -> Constant | None:
         return self._constants.get(constant_id)
@@ -116,6 +123,14 @@ class FactorTable:
             raise RowError([Wrong("", "", f"no factor {factor_id!r} is known: give one in the "
                                   "columns factor_value, factor_unit and factor_source")]
                            ) from None  # fmt: skip
+
+    def nearest(self, name: str, year: int) -> Factor | None:
+        """Return the factor `name/YEAR` of a year, else the nearest before, else after it."""
+        years = self._years.get(name)
+        if years is None:
+            return None
+        before = [one for one in years if one <= year]
+        return years[max(before) if before else min(years)]
 
     def __contains__(self, factor_id: str) -> bool:
         return factor_id in self._factors
@@ -140,6 +155,22 @@ class Kind:
     """Of the method, as `Scope 3 Technical Guidance, chapter 4`."""
     methods: Mapping[str, str] = field(default_factory=dict)
     """Of a kind with several: id, such as T02, to what it is."""
+    by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+    """Every column that its rows may have: the common ones first."""
+    defaults: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    required: Sequence[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Say once what every row asks."""
+        all_columns = (*COMMON_COLUMNS, *self.columns)
+        for name, value in {
+            "by_name": {one.name: one for one in all_columns},
+            "defaults": {one.name: one.default for one in all_columns},
+            "required": tuple(
+                one.name for one in all_columns if one.is_required and one.name != "kind"
+            ),
+        }.items():
+            object.__setattr__(self, name, value)
 
 
 # ── the columns that every row has ───────────────────────────────────────────────────────────
@@ -186,21 +217,20 @@ def taken(row: Mapping[str, str], kind: Kind, activity_id: str, timezone: str) -
     Columns that are not in the row or empty are not said. Unknown columns are the reader's
     business: they are wrong for a whole file.
     """
-    wrongs: list[Wrong] = []
-    said: dict[str, Any] = {}
-    for column in (*COMMON_COLUMNS, *kind.columns):
-        cell = row.get(column.name, "").strip()
-        if not cell:
-            if column.is_required and column.name != "kind":
-                wrongs.append(Wrong(column.name, "", "is required"))
-            said[column.name] = column.default
+    columns, said = kind.by_name, dict(kind.defaults)
+    wrongs = [Wrong(name, "", "is required")
+              for name in kind.required if not row.get(name, "").strip()]  # fmt: skip
+    for name, written in row.items():
+        cell = written.strip()
+        if not cell or name not in columns:
             continue
         try:
-            said[column.name] = column.parse(cell)
+            said[name] = columns[name].parse(cell)
         except ValueError as error:
-            wrongs.append(Wrong(column.name, cell, str(error)))
+            wrongs.append(Wrong(name, cell, str(error)))
     if wrongs:
-        raise RowError(wrongs)
+        order = list(columns)
+        raise RowError(sorted(wrongs, key=lambda one: order.index(one.column)))
     return Activity(
         activity_id=activity_id,
         kind=kind.name,

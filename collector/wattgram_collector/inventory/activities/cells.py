@@ -11,6 +11,7 @@ from typing import Any, Final
 from wattgram_collector.inventory.periods import Interval, midnight_unix_seconds
 
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+_WITH_COMMA: Final = re.compile(r"[0-9.]*,[0-9.,]*", re.ASCII)
 _DIGITS_MAX: Final = 40
 _TEXT_MAX: Final = 1_000
 
@@ -28,6 +29,8 @@ def number(cell: str) -> Fraction:
     """Return a number of at least 0, exactly as it is written."""
     if not _DECIMAL.fullmatch(cell) or len(cell) > _DIGITS_MAX:
         hint = " (what corrects an earlier row withdraws it)" if cell.startswith("-") else ""
+        if _WITH_COMMA.fullmatch(cell):
+            hint = " (with a decimal point, and nothing between thousands)"
         raise ValueError(f"must be a plain decimal number such as 1234.5{hint}")
     return Fraction(cell)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
 from typing import Final, NamedTuple
 
 from wattgram_collector.inventory.activities.activity import (
@@ -36,8 +35,6 @@ from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Stage
 
-_FIRST_YEAR: Final = 2000
-_LAST_YEAR: Final = 2100
 _PUE_MAX: Final = 5
 NO_SUPPLY: Final = "the supply of this grid's fuel is not known: give upstream_kg_per_kwh"
 NO_LOSSES: Final = "what this grid loses is not known: give loss_percent_of_generation"
@@ -90,12 +87,7 @@ def zone_of(activity: Activity) -> str:
 
 def _nearest(activity: Activity, factors: FactorTable, name: str) -> Factor | None:
     """Return the factor of the year of the row, else of the year nearest before it, else after."""
-    zone, year = zone_of(activity), year_of(activity)
-    years = chain(range(min(year, _LAST_YEAR), _FIRST_YEAR - 1, -1), range(year + 1, _LAST_YEAR))
-    for one in years:
-        if f"grid/{zone}/{name}/{one}" in factors:
-            return factors.one(f"grid/{zone}/{name}/{one}")
-    return None
+    return factors.nearest(f"grid/{zone_of(activity)}/{name}", year_of(activity))
 
 
 def generation(activity: Activity, factors: FactorTable, *, is_scope_2: bool = False) -> Factor:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from wattgram.readings import Quality
@@ -62,6 +63,7 @@ _UNITS: Final = {
 }
 _CURRENCY: Final = re.compile("[A-Z]{3}", re.ASCII)
 _SHOWN: Final = 4
+_CACHED: Final = 1_024
 
 
 class Spot(NamedTuple):
@@ -82,7 +84,7 @@ class Spot(NamedTuple):
 
 def posting(activity: Activity, factor: Factor, quantity: Fraction, spot: Spot) -> Posting:
     """Return quantity x factor x alpha of an activity, in the totals of its places."""
-    kilograms = quantity * activity.alpha
+    alpha = activity.alpha
     return _posting(
         activity,
         spot,
@@ -90,12 +92,18 @@ def posting(activity: Activity, factor: Factor, quantity: Fraction, spot: Spot) 
         unit=unit_of(factor),
         factor=factor.factor_id,
         factor_value=factor.value,
-        grams=kilograms * factor.value * GRAMS_PER_KILOGRAM,
-        gases={gas: kilograms * value * GRAMS_PER_KILOGRAM for gas, value in factor.gases.items()},
+        grams=_grams(quantity, alpha, factor.value),
+        gases={gas: _grams(quantity, alpha, value) for gas, value in factor.gases.items()},
         tier_factor=factor.tier,
         priced_by=factor,
         uncertainty_ratio=_uncertainty(activity, factor),
     )
+
+
+def _grams(quantity: Fraction, alpha: Fraction, kilograms: Fraction) -> Fraction:
+    """Return quantity x alpha x kilograms, as one fraction that is brought to its terms once."""
+    above = quantity.numerator * alpha.numerator * kilograms.numerator * GRAMS_PER_KILOGRAM
+    return Fraction(above, quantity.denominator * alpha.denominator * kilograms.denominator)
 
 
 def unpriced(activity: Activity, quantity: Fraction, unit: str, spot: Spot) -> Posting:
@@ -163,7 +171,12 @@ def wrong(column: str, value: str, reason: str) -> RowError:
 
 def unit_of(factor: Factor) -> str:
     """Return what a factor is per, in this package's spelling: `kg CO2e/litre` is per `l`."""
-    per = factor.unit.partition("/")[2].strip()
+    return _per(factor.unit)
+
+
+@lru_cache(maxsize=_CACHED)
+def _per(unit: str) -> str:
+    per = unit.partition("/")[2].strip()
     return _UNITS.get(per.lower(), per)
 
 
@@ -276,7 +289,12 @@ _ENDING: Final = re.compile("/(ttw|wtt|with_margins|without_margins)$")
 def year_of(activity: Activity) -> int:
     """Return the year of the middle of the activity, in UTC."""
     start, end = activity.interval
-    return datetime.fromtimestamp((start + end) // 2, UTC).year
+    return _year((start + end) // 2)
+
+
+@lru_cache(maxsize=_CACHED)
+def _year(unix_seconds: int) -> int:
+    return datetime.fromtimestamp(unix_seconds, UTC).year
 
 
 def needed(activity: Activity, *columns: str, why: str) -> list[Fraction]:
