@@ -77,7 +77,10 @@ def test_a_thousand_kilowatt_hours_of_the_united_kingdom() -> None:
     assert losses.grams == 1_500 * (177 * Fraction(6, 94) + Fraction("3.97"))
     assert not supply.in_tcs
     assert not losses.in_tcs
-    assert use.evidence == "agent id-1 slots 5837760 to 5846687"
+    assert use.evidence == (
+        "agent id-1 slots 5837760 to 5846687: wattgram-collector explain --host web1"
+        " --from 2025-07-01T00:00:00Z --to 2025-08-01T00:00:00Z"
+    )
 
 
 def test_a_lifecycle_intensity_is_refused_in_scope_2_and_has_no_3_3_beside_it() -> None:
