@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from wattgram_grafana import budget, fleet, grid, health, host, network, quality, workloads
+from wattgram_grafana import (
+    budget,
+    fleet,
+    grid,
+    health,
+    host,
+    inventory,
+    network,
+    quality,
+    workloads,
+)
 
 BOARDS: Final = (
     fleet.BOARD,
@@ -14,5 +24,6 @@ BOARDS: Final = (
     quality.BOARD,
     budget.BOARD,
     network.BOARD,
+    inventory.BOARD,
     health.BOARD,
 )
