@@ -16,7 +16,7 @@ DEBIAN_PACKAGES := prometheus prometheus-alertmanager victoria-metrics chromium 
 FUZZ_SECONDS ?= 600
 API_FUZZ_SECONDS ?= 300
 
-.PHONY: run test test-fast check audit chaos fuzz api-fuzz bench bench-peers protos protos-check docs golden dashboards pane clean demo-alert screenshots axe deb agent-zipapp site newcomer
+.PHONY: run test test-fast check audit chaos fuzz api-fuzz bench bench-peers protos protos-check docs golden dashboards pane clean demo-alert screenshots axe deb agent-zipapp site newcomer example
 
 run: $(VENV)/.run  ## collector and agent in the foreground; GRID_ZONE=DE prices with that grid
 	@$(BIN)/python deploy/demo/run.py --state var --grid-zone "$(GRID_ZONE)"
@@ -89,7 +89,11 @@ newcomer: debian  ## do what the tutorial says in a fresh clone of what is commi
 	$(PYTHON) tests/newcomer.py
 
 screenshots: $(VENV)/.test debian axe  ## the page in light, dark and on a phone, into docs/images
-	WATTGRAM_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_page.py -k picture
+	WATTGRAM_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_page.py \
+	  tests/e2e/test_inventory_page.py -k picture
+
+example: $(VENV)/.run  ## a made-up organisation, from its agents to its report; EXAMPLE="--stay"
+	@$(BIN)/python deploy/demo/organisation.py --directory var/example $(EXAMPLE)
 
 demo-alert: $(VENV)/.run  ## see an alert on the emission rate fire and resolve, on this machine
 	@$(MAKE) --no-print-directory debian DEBIAN_PACKAGES="prometheus prometheus-alertmanager"

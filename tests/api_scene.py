@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ from wattgram_collector.exposition.api.routes import api_routes
 from wattgram_collector.exposition.web import application
 from wattgram_collector.ingest.agents import Agent
 from wattgram_collector.intensity import Status
+from wattgram_collector.inventory.periods import Interval
+from wattgram_collector.inventory.said.kept import Sourced, record_of
+from wattgram_collector.inventory.said.units import UnitCount, units_sort
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.ledger.sums import Sums
 from wattgram_collector.views.model import Budget, EmissionLimit
@@ -60,6 +64,13 @@ FACTS = {
     "gamma": HostFacts(host="gamma"),
 }
 ANNUAL = intensity("DE", "360"), intensity("FR", "36")
+MAILS = Sourced(
+    UnitCount(
+        entry_id="mail/january", service="mail", unit="email", count=Fraction("12.5"),
+        interval=Interval(FIRST - 7_200, FIRST - 3_600), source="postfix-1",
+    ),
+    "api_scene",
+)  # fmt: skip
 BUDGET = Budget(
     name="fleet", window="day", grams=10.0, used_grams=5.0, used_ratio=0.5, elapsed_ratio=0.3,
     from_unix_seconds=FIRST - 8 * 3600, to_unix_seconds=FIRST + 16 * 3600,
@@ -80,6 +91,7 @@ def filled(directory: Path, now: int = NOW) -> Desk:
         deliver(desk, border - back, ("alpha", "beta", "gamma"))
     for host, facts in FACTS.items():
         desk.ledger.enrol(f"agent-of-{host}", facts)
+    desk.ledger.append([record_of(units_sort(), MAILS, "")], now * NANOSECONDS_PER_SECOND)
     for agent in desk.fleet:
         describe(agent, now)
     return desk

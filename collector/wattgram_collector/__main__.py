@@ -20,7 +20,16 @@ from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.examples import EXAMPLES
-from wattgram_collector.inventory import what_if_commands
+from wattgram_collector.inventory import register_commands, what_if_commands
+from wattgram_collector.inventory.activities import commands as activities
+from wattgram_collector.inventory.activities.commands import ActivityLedgers
+from wattgram_collector.inventory.register_commands import Ledgers
+from wattgram_collector.inventory.said import (
+    instruments_commands,
+    statements_commands,
+    units_commands,
+)
+from wattgram_collector.inventory.said.commands import SaidLedgers
 from wattgram_collector.ledger import LedgerError, storage
 from wattgram_collector.reports import commands as reports
 from wattgram_collector.reports import export_commands
@@ -151,7 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     greenest.add_to(commands, common)
     reports.add_to(commands, common)
     export_commands.add_to(commands, common)
+    register_commands.add_to(commands, common, Ledgers(storage.journalling, storage.reading))
+    activities.add_to(commands, common, ActivityLedgers(storage.journalling, storage.reading))
     what_if_commands.add_to(commands, common)
+    said = SaidLedgers(storage.journalling, storage.reading)
+    for one in (units_commands, instruments_commands, statements_commands):
+        one.add_to(commands, common, said)
     for added in (
         command("check-config", _check_config, "Read the configuration and say if it is good."),
         command("print-config", _print_config, "Print the effective configuration, commented."),

@@ -18,7 +18,7 @@ from wattgram.settings import (
     require_address,
     setting,
 )
-from wattgram.units import BYTES_PER_MEBIBYTE
+from wattgram.units import BYTES_PER_MEBIBYTE, NANOSECONDS_PER_SECOND, SECONDS_PER_DAY
 from wattgram_collector.accounting import network as networks
 from wattgram_collector.accounting.budget_settings import (
     BudgetSettings,
@@ -30,6 +30,10 @@ from wattgram_collector.accounting.network_settings import NetworkSettings
 from wattgram_collector.accounting.site_settings import SiteSettings, require_sites
 from wattgram_collector.accounting.uncertainty_settings import UncertaintySettings
 from wattgram_collector.intensities.providers.settings import ProviderSettings, require_kinds
+from wattgram_collector.inventory.said.units_settings import (
+    FunctionalUnitsSettings,
+    require_names,
+)
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.push.settings import PushSettings
 
@@ -51,6 +55,7 @@ UNACKNOWLEDGED_MAX: Final = 128
 # What agents and gRPC are told is a signed 32-bit integer.
 TOLD_MAX: Final = (1 << 31) - 1
 ZERO_SECONDS_MAX: Final = 86_400.0
+AGE_DAYS_MAX: Final = 20_000.0
 
 _ORIGIN: Final = re.compile(
     r"https://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?/?"
@@ -322,6 +327,11 @@ class LimitSettings:
     max_bytes_in_flight: int = setting(
         64 * BYTES_PER_MEBIBYTE, "What may wait for the ledger; nothing more is read meanwhile."
     )
+    max_age_days: float = setting(
+        400.0,
+        "A batch that began longer ago is refused: it is more likely a wrong clock. Set it higher "
+        "to take in what was measured years ago.",
+    )
     max_resident_bytes: int = setting(
         2048 * BYTES_PER_MEBIBYTE,
         "Resident memory to stay under: from three fifths of it no stream is let in, and the "
@@ -335,6 +345,8 @@ class LimitSettings:
         for name in ("max_message_bytes", "max_series", "max_intervals"):
             if getattr(self, name) > TOLD_MAX:
                 raise ValueError(f"{name} must be at most {TOLD_MAX}: {getattr(self, name)}")
+        if self.max_age_days > AGE_DAYS_MAX:
+            raise ValueError(f"max_age_days must be at most {AGE_DAYS_MAX}: {self.max_age_days}")
         if self.max_cpu_ratio_per_agent > 1:
             raise ValueError(f"max_cpu_ratio_per_agent: {self.max_cpu_ratio_per_agent} is over 1")
         if self.max_unacknowledged_batches > UNACKNOWLEDGED_MAX:
@@ -346,6 +358,10 @@ class LimitSettings:
             raise ValueError(
                 f"max_message_bytes {self.max_message_bytes} is less than max_batch_bytes"
             )
+
+    @property
+    def max_age_nanoseconds(self) -> int:
+        return int(self.max_age_days * SECONDS_PER_DAY) * NANOSECONDS_PER_SECOND
 
     @property
     def as_sent(self) -> Limits:
@@ -473,6 +489,11 @@ class CollectorConfig:
     emission_limits: dict[str, EmissionLimitSettings] = setting(
         {}, "Rates of emission that an alert is about, one section each, see docs/alerts.md."
     )
+    functional_units: dict[str, FunctionalUnitsSettings] = setting(
+        {},
+        "Units of services that Prometheus counts, for units pull, one section each, see "
+        "docs/functional-units.md.",
+    )
 
     def __post_init__(self) -> None:
         names: dict[str, str] = {}
@@ -483,6 +504,7 @@ class CollectorConfig:
                 raise ValueError(f"redfish.{other} and redfish.{name} are the same host")
         require_kinds(self.providers)
         require_selections(self.budgets, self.emission_limits)
+        require_names(self.functional_units)
         require_sites(self.sites, self.site_of_host, self.networks, self.network)
         require_sites_of(self.market, self.sites)
         has_authority = self.access.directory is not None

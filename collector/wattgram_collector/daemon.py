@@ -28,12 +28,15 @@ from wattgram_collector.advising import advisor
 from wattgram_collector.budgeting import Budgeting
 from wattgram_collector.config import CollectorConfig, LimitSettings
 from wattgram_collector.exposition.advice_routes import advice_routes
+from wattgram_collector.exposition.api.activity_posts import ActivitiesDesk
 from wattgram_collector.exposition.api.reports import Desk
 from wattgram_collector.exposition.api.routes import api_routes
+from wattgram_collector.exposition.api.units_posts import UnitsDesk
 from wattgram_collector.exposition.discovery import discovery_routes
 from wattgram_collector.exposition.export_routes import Exports
 from wattgram_collector.exposition.own import AccessMetrics, CertificateMetrics, registry
 from wattgram_collector.exposition.own_budgets import BudgetMetrics
+from wattgram_collector.exposition.own_inventory import InventoryMetrics
 from wattgram_collector.exposition.own_providers import PricingMetrics, ProviderMetrics
 from wattgram_collector.exposition.own_push import PushMetrics
 from wattgram_collector.exposition.pages.routes import page_routes
@@ -43,6 +46,7 @@ from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.ingest.intake import Intake
 from wattgram_collector.ingest.service import IngestService
 from wattgram_collector.ingest.turns import Turns
+from wattgram_collector.inventorying import Inventorying
 from wattgram_collector.ledger import Ledger, storage
 from wattgram_collector.open_files import allow_open_files
 from wattgram_collector.pricing import Pricing
@@ -121,7 +125,7 @@ async def serving(
     intake = Intake(ledger, committer, fleet, pricing.books, sites.terms, config.limits.as_sent,
                     _turns(config, ledger), bounds=config.limits)  # fmt: skip
     intake.facts_of = sites.facts
-    budgeting = Budgeting(config, fleet, committer, sites.terms, storage.summing(config))
+    budgeting, inventorying = _reckoning(config, fleet, committer, sites)
     server = grpc.aio.server(options=server_options(config.limits))
     service = IngestService(intake, access.tokens, certificates.doorman)
     service.add_to(server)
@@ -129,7 +133,8 @@ async def serving(
     grpc_port = _bind(server, config, certificates)
     await server.start()
     views = _views(config, fleet, committer, certificates, pricing, budgeting)
-    about_itself = _registry(intake, committer, access, certificates, pricing, budgeting, pushing)
+    about_itself = _registry(intake, committer, access, certificates, pricing, budgeting,
+                             inventorying, pushing)  # fmt: skip
     runner = _pages(config, fleet, about_itself, committer, access, certificates, pricing, views)
     await runner.setup()
     await committer.probe()  # one that is to be read only says so before it is asked
@@ -143,6 +148,7 @@ async def serving(
         async with (
             pricing.running(stop),
             budgeting.running(stop),
+            inventorying.running(stop),
             views.running(stop),
             watching(config, own, intake, stop),
             access.watching(stop),
@@ -159,6 +165,15 @@ async def serving(
         await access.porch.close()
         await runner.cleanup()
         await _end(committing, committer)
+
+
+def _reckoning(
+    config: CollectorConfig, fleet: Fleet, committer: Committer, sites: Sites
+) -> tuple[Budgeting, Inventorying]:
+    """Return what sums up the ledger in the background."""
+    summing = storage.summing(config)
+    budgeting = Budgeting(config, fleet, committer, sites.terms, summing)
+    return budgeting, Inventorying(config, committer)
 
 
 async def _end(committing: asyncio.Future[None], committer: Committer) -> None:
@@ -207,6 +222,10 @@ def _pages(
     app.add_routes(certificates.routes())
     app.add_routes(discovery_routes(fleet, about_itself, config.exposition))
     app.add_routes(exports.routes())
+    posts = UnitsDesk(lambda: storage.journalling(config), config.inventory.timezone)
+    app.add_routes(posts.routes())
+    desk = ActivitiesDesk(lambda: storage.journalling(config), config.inventory.timezone)
+    app.add_routes(desk.routes())
     access.porch.stand_before(app)
     return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
 
@@ -243,6 +262,7 @@ def _registry(
     certificates: Certificates,
     pricing: Pricing,
     budgeting: Budgeting,
+    inventorying: Inventorying,
     pushing: Pushing,
 ) -> CollectorRegistry:
     """Return what the collector says of itself, as metrics."""
@@ -254,6 +274,7 @@ def _registry(
         PricingMetrics(pricing),
         ProviderMetrics(pricing.counts),
         BudgetMetrics(budgeting),
+        InventoryMetrics(inventorying),
         PushMetrics(pushing),
     )
 

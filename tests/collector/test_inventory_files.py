@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from datetime import date
@@ -19,6 +18,7 @@ from wattgram_collector.inventory.lines import Relevance, Statement, inventory_l
 from wattgram_collector.inventory.places import SCOPE_1, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Gas, Posting, Stage
 from wattgram_collector.inventory.sci import Sci
+from wattgram_collector.inventory.tables import shipped_factors
 
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
 
@@ -120,13 +120,18 @@ def test_the_table_of_esrs() -> None:
 
 
 def test_the_manifest_has_the_checksum_of_every_file() -> None:
-    said = json.loads(
-        files.manifest({"a.csv": "x\n"}, period="2025", timezone="UTC", tool_version="1",
-                       config_sha256="c", ledger_head="l", journal_head="j", journal_entries=3)
-    )  # fmt: skip
+    said = json.loads(files.manifest({"a.csv": "0f"}, {"period": "2025", "journal_entries": 3}))
 
-    assert said["files"] == {"a.csv": hashlib.sha256(b"x\n").hexdigest()}
-    assert (said["ledger_head"], said["journal_entries"]) == ("l", 3)
+    assert said["files"] == {"a.csv": "0f"}
+    assert (said["tool"], said["period"], said["journal_entries"]) == ("wattgram", "2025", 3)
+
+
+def test_a_factor_that_was_written_is_read_again() -> None:
+    """Law: a row of factors.csv is the factor, without its gases, and says so in the same row."""
+    for factor in [*shipped_factors().values()][::40]:
+        (row,) = read(files.factors([factor]))
+
+        assert read(files.factors([files.factor_of(row)])) == [row]
 
 
 def test_a_cell_that_no_column_has_is_a_bug() -> None:

@@ -147,7 +147,8 @@ def test_an_exclusion_needs_a_reason() -> None:
 
 
 def test_the_same_thing_posted_twice_stops_the_report() -> None:
-    with pytest.raises(ValueError, match="asset/a: two primary postings of use at 1"):
+    said = "asset/a: two primary postings of use in the GHG total, at 1 and 1"
+    with pytest.raises(ValueError, match=said):
         require_invariants([posting(), posting(grams=Fraction(5))])
     require_invariants([posting(), posting(method=Method.LOCATION), posting(subject="asset/b")])
 

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from wattgram_collector.inventory.ledger_file import (
     COLUMNS,
-    corrected,
+    DIGITS,
     decimal,
     ordered,
     posting_id,
@@ -25,6 +24,7 @@ from wattgram_collector.inventory.ledger_file import (
 )
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Stage
+from wattgram_collector.reports.numbers import exact
 
 
 def posting(**said: Any) -> Posting:
@@ -120,20 +120,16 @@ def test_a_posting_that_is_there_twice_stops_the_report() -> None:
         ordered([posting(), posting(grams=Fraction(1))])
 
 
-def test_a_correction_reverses_and_posts_again() -> None:
-    closed = {row.posting_id: row.posting for row in ordered(ALL)}
-    late = posting(subject="asset/late")
-    now = [replace(ALL[0], grams=Fraction(600)), ALL[1], late]
+def test_the_id_is_of_the_agent_and_its_slots_and_not_of_words() -> None:
+    """Two agents of one asset are two postings; another command to see one is the same."""
+    first, other = (
+        posting(evidence="agent a slots 1 to 2"),
+        posting(evidence="agent b slots 1 to 2"),
+    )
 
-    rows = corrected(closed, ordered(now))
-    said = rows_of(write(rows)[0])
-
-    assert len(rows) == 3 + 2 + 1 + 1  # as it stood; changed: two; gone: one; new: one
-    reversals = {row["reverses"]: row["kgco2e"] for row in said if row["reverses"]}
-    assert reversals == {posting_id(ALL[0]): "-0.59", posting_id(ALL[2]): "-0.59"}
-    total = sum(Fraction(row["kgco2e"]) for row in said if row["kgco2e"])
-    assert total == Fraction("0.6") + Fraction("0.59")
-    assert corrected(closed, ordered(ALL)) == ordered(ALL)
+    assert posting_id(first) != posting_id(other)
+    assert posting_id(posting(evidence="agent a slots 1 to 2: see it")) == posting_id(first)
+    assert posting_id(posting(evidence="journal entry 1")) == posting_id(posting())
 
 
 @pytest.mark.parametrize(
@@ -143,6 +139,13 @@ def test_a_correction_reverses_and_posts_again() -> None:
 )  # fmt: skip
 def test_numbers_are_rounded_half_even_on_output(value: Fraction | None, text: str) -> None:
     assert decimal(value) == text
+
+
+@given(st.fractions())
+def test_decimal_text_is_the_number_rounded(value: Fraction) -> None:
+    """Law: what is written is the number rounded half-even to so many digits, exactly."""
+    assert Fraction(decimal(value)) == round(value, DIGITS)
+    assert decimal(value) == exact(round(value, DIGITS))
 
 
 def test_the_columns_are_those_of_the_report() -> None:

@@ -35,6 +35,7 @@ from wattgram.units import (
     SECONDS_PER_HOUR,
 )
 from wattgram_collector.accounting.emissions import Account, Books, PostingKey
+from wattgram_collector.config import LimitSettings
 from wattgram_collector.ingest.reckoning import (
     AGE_NANOSECONDS_MAX,
     DURATION_NANOSECONDS_MAX,
@@ -212,6 +213,19 @@ def test_a_batch_from_the_future_is_refused() -> None:
 def test_a_batch_that_is_too_old_is_refused() -> None:
     assert reckoned(batch(start_unix_nanoseconds=NOW - AGE_NANOSECONDS_MAX))
     assert reason(batch(start_unix_nanoseconds=NOW - AGE_NANOSECONDS_MAX - 1)) == "too_old"
+
+
+def test_the_default_of_the_limit_on_age_is_what_is_reckoned_with() -> None:
+    assert LimitSettings().max_age_nanoseconds == AGE_NANOSECONDS_MAX
+    with pytest.raises(ValueError, match="max_age_days"):
+        LimitSettings(max_age_days=1e9)
+
+
+def test_older_batches_are_taken_where_the_limit_is_set_higher() -> None:
+    old = batch(start_unix_nanoseconds=NOW - 2 * AGE_NANOSECONDS_MAX)
+    limit = LimitSettings(max_age_days=800).max_age_nanoseconds
+    assert reckoned(old, clock=AgentClock.of(hello(), NOW, limit))
+    assert reason(old, clock=AgentClock.of(hello(), NOW, limit - 1)) == "too_old"
 
 
 def test_a_batch_over_more_than_forty_days_is_refused() -> None:

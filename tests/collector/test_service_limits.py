@@ -312,6 +312,14 @@ async def test_one_meter_in_two_columns_is_refused(tmp_path: Path) -> None:
         assert on.totals().tallies == {(Tally.REFUSED_BATCHES, "duplicate_series"): 1}
 
 
+async def test_what_was_measured_before_the_limit_on_age_is_refused(tmp_path: Path) -> None:
+    """The limit is a quarter of an hour here; a batch of a thousand seconds ago is too old."""
+    async with served(tmp_path, max_age_days=0.01) as on, calling(on.port) as caller:
+        await caller.send(encoded(1), encoded(500))
+        await caller.until(500)
+    assert caller.refused == [Refusal(sequence=1, reason="too_old")]
+
+
 async def test_batches_of_too_much_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     def gaps(count: int) -> tuple[Gap, ...]:
         return tuple(Gap(source="s", reason=f"r{n}", duration_nanoseconds=1) for n in range(count))

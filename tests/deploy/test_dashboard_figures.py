@@ -74,6 +74,22 @@ SERIES = {
         "0.03125+0x10",
     'wattgram_grid_carbon_intensity_grams_per_kilowatt_hour'
     '{job="w",grid_zone="DE",provider="p",signal="average"}': "100+0x9 200",
+    # Two jobs that scrape one collector are not two organisations.
+    **{
+        f'wattgram_inventory_{name}{{job="{job}",year="2025"{more}}}': f"{value}+0x10"
+        for job in ("w", "v")
+        for name, more, value in (
+            ("ghg_location_grams", "", 900), ("ghg_market_grams", "", 700),
+            ("scope3_grams", ',category="1"', 300), ("scope3_grams", ',category="11"', 100),
+            ("tcs_grams", ',leaf="O.servers"', 40), ("tcs_grams", ',leaf="U.software"', 2),
+            ("categories", ',status="calculated"', 7), ("categories", ',status="zero"', 1),
+            ("categories", ',status="excluded"', 3), ("categories", ',status="not_evaluated"', 4),
+            ("unknown_energy_joules", "", KILOWATT_HOUR),
+        )
+    },
+    'wattgram_inventory_reckoned_timestamp_seconds{job="w"}': "60+0x10",
+    'wattgram_inventory_embodied_rate_grams_per_second{job="w",site="hall",device_class="server"}':
+        "0.01+0x10",
     # The agent of alpha was started again, and once more.
     'wattgram_agent_cpu_seconds_total{job="w",host="alpha"}': "5 6 7 8 9 10 11 12 13 1 0.5",
     'wattgram_agent_cpu_seconds_total{job="w",host="beta"}': "5+1x10",
@@ -131,6 +147,16 @@ FIGURES: dict[tuple[str, str, str], dict[str, float]] = {
     ("budget", "Exceeded", "A"): {"{}": 1},
     ("budget", "Least left", "A"): {"{}": 0},
     ("budget", "Fastest burn", "A"): {"{}": 2.7},
+    ("inventory", "GHG Protocol, location-based", "A"): {'{year="2025"}': 900},
+    ("inventory", "GHG Protocol, market-based", "A"): {'{year="2025"}': 700},
+    ("inventory", "Technology Carbon Standard", "A"): {'{year="2025"}': 42},
+    ("inventory", "Categories told", "A"): {'{year="2025"}': 8},
+    ("inventory", "Energy in no total", "A"): {'{year="2025"}': 1},
+    ("inventory", "By scope", "D"): {'{year="2025"}': 400},
+    ("inventory", "Worked out", "A"): {"{}": 540},
+    ("inventory", "Making of assets now", "A"): {
+        '{site="hall", device_class="server"}': 36,
+    },
     ("budget", "Used at the end, if it goes on so", "A"): {'{budget="b", window="day"}': 2.4},
 }  # fmt: skip
 

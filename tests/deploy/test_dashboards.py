@@ -52,11 +52,12 @@ def test_a_drift_is_told_by_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert len(told.splitlines()) == 3
 
 
-def test_there_are_eight_and_they_link_to_each_other() -> None:
+def test_there_are_nine_and_they_link_to_each_other() -> None:
     assert list(MADE) == [
         f"wattgram-{name}"
         for name in (
-            "fleet", "host", "workloads", "grid", "quality", "budget", "network", "health",
+            "fleet", "host", "workloads", "grid", "quality", "budget", "network", "inventory",
+            "health",
         )
     ]  # fmt: skip
     tags = {tag for board in MADE.values() for tag in board["tags"]}
@@ -174,7 +175,7 @@ def known_metrics() -> set[str]:
     }
     own = {"wattgram_build_info"}
     for module in (ROOT / "collector/wattgram_collector/exposition").glob("own*.py"):
-        own |= set(re.findall(r'"(wattgram_[a-z_]+)"', module.read_text(encoding="utf-8")))
+        own |= set(re.findall(r'"(wattgram_[a-z0-9_]+)"', module.read_text(encoding="utf-8")))
     return names | own | {f"{name}_total" for name in own}
 
 

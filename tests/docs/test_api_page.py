@@ -22,8 +22,9 @@ def test_every_path_and_every_shape_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     described = document()
     for path, item in described["paths"].items():
-        assert f"## `GET {path}`" in page
-        for parameter in item["get"]["parameters"]:
-            assert f"| `{parameter['name']}` |" in page
+        for method, operation in item.items():
+            assert f"## `{method.upper()} {path}`" in page
+            for parameter in operation["parameters"]:
+                assert f"| `{parameter['name']}` |" in page
     for name in described["components"]["schemas"]:
         assert f"### {name}\n" in page

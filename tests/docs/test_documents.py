@@ -48,7 +48,7 @@ def test_the_page_of_metrics_is_made_from_the_table(golden: Golden) -> None:
         "`wattgram_provider_*` ([providers](providers.md)),",
         "`wattgram_push_*` ([push](push.md)),",
         "`wattgram_carbon_budget_*` ([budgets](budgets.md)), `wattgram_emission_limit_*`",
-        "([alerts](alerts.md)),",
+        "([alerts](alerts.md)), `wattgram_inventory_*` ([inventory](inventory-report.md)),",
         "and its process's (`process_*`, `python_info`).",
         "",
         "A counter to which something is added for the first time is shown as 0 for",

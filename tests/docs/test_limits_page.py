@@ -96,6 +96,7 @@ COSTS: Final = {
                                  'wattgram_ingest_cut_streams_total{reason="garbage"}'),
     "max_bytes_in_flight": Cost("nothing more is read; above half of it every Ack says pause",
                                 "wattgram_ingest_bytes_in_flight"),
+    "max_age_days": _refused_batch("too_old"),
     "max_resident_bytes": Cost("no stream is let in, and those end that owe a Hello or were "
                                "silent longest; their agents come again",
                                'wattgram_ingest_cut_streams_total{reason="memory"}'),
@@ -120,7 +121,7 @@ def believed() -> list[str]:
     moved = TRAFFIC_BYTES_PER_SECOND_MAX
     return [
         f"- `future`: it ends more than {FUTURE_NANOSECONDS_MAX // 10**9} s from now.",
-        f"- `too_old`: it began more than {days} days ago.",
+        f"- `too_old`: it began more than `limits.max_age_days` ({days} by default) ago.",
         f"- `too_long`: it covers more than {longest} days, or {SLOTS_MAX} cells of five minutes.",
         f"- `implausible_power`: a meter, or all that are counted, used more than {watts} W.",
         f"- `implausible_traffic`: the host moved more than {moved} bytes a second.",

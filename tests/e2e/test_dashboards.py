@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+import said_inventory
 from daemons import Prometheus, get, wait_until
 from grafana import Asked, Json, Source, Window, labels_of, panels, queries, values_of
 from metered_fleet import CONFIGURATION, ConfiguredCollector, Victoria, grid, metered_fleet
@@ -29,6 +30,7 @@ MAY_BE_EMPTY = {
     ("wattgram-grid", "Three questions, three figures", "C"): "no marginal intensities either",
     ("wattgram-quality", "Registers that began again", "A"): "no register did",
     ("wattgram-quality", "Sources that cannot be read", "A"): "this machine may read all it has",
+    ("wattgram-inventory", "Coverage", "A"): "the agents came today, which is not over",
     ("wattgram-health", "First certificate to end", "A"): "plaintext on loopback",
     ("wattgram-health", "Refusals and failures", "C"): "no stream was ever refused",
     ("wattgram-health", "Refusals and failures", "D"): "no stream was ever ended",
@@ -54,10 +56,17 @@ class Shown(NamedTuple):
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shown]]:
     directory = tmp_path_factory.mktemp("dashboards")
     with grid() as url:
-        collector = ConfiguredCollector(directory / "collector", CONFIGURATION.format(url=url))
+        said = CONFIGURATION.format(url=url) + said_inventory.CONFIGURATION
+        collector = ConfiguredCollector(directory / "collector", said)
         prometheus = Prometheus(directory / "prometheus", collector.http_port, 1)
         victoria = Victoria(directory / "victoria", directory / "prometheus/prometheus.yml")
         with metered_fleet(directory, prometheus, victoria, collector=collector):
+            said_inventory.say(directory / "said", directory / "collector" / "state")
+            wait_until(
+                lambda: collector.total("wattgram_inventory_sci_grams_per_unit"),
+                60,
+                f"an inventory of the year so far: {collector.log}",
+            )
             yield {
                 "prometheus": _asked(prometheus.port),
                 "victoria": _asked(victoria.port),
@@ -71,6 +80,7 @@ def _asked(port: int) -> Shown:
         return '"metric"' in get(f"http://127.0.0.1:{port}/api/v1/query?query={quote(expr)}")
 
     wait_until(lambda: holds('wattgram_agent_up{host="db1"} == 0'), 20, "a scrape of the end")
+    wait_until(lambda: holds("wattgram_inventory_sci_grams_per_unit"), 20, "one of the inventory")
     end = time.time()
     # A source keeps new samples back for a moment: what came after the end must be there too.
     newest = f"max(timestamp(wattgram_build_info)) > {end:.3f}"
@@ -95,7 +105,7 @@ on_both = pytest.mark.parametrize("source", ["prometheus", "victoria"])
 
 @on_both
 def test_every_query_has_data_but_those_that_say_why(shown: dict[str, Shown], source: str) -> None:
-    assert len(BOARDS) == 8
+    assert len(BOARDS) == 9
     assert len(shown[source].queries) > 150
     assert _unexplained(shown[source]) == []
 

@@ -64,14 +64,22 @@ class AgentClock:
     """Our wall clock minus its boot-time clock."""
     measured: tuple[int, ...] = ()
     """The newest measurements of that. Each is too great by what its message took to come."""
+    age_nanoseconds_max: int = AGE_NANOSECONDS_MAX
+    """How far back they are believed."""
 
     @classmethod
-    def of(cls, hello: Hello, now_unix_nanoseconds: int) -> AgentClock:
+    def of(
+        cls,
+        hello: Hello,
+        now_unix_nanoseconds: int,
+        age_nanoseconds_max: int = AGE_NANOSECONDS_MAX,
+    ) -> AgentClock:
         return cls(
             boot_id=hello.boot_id,
             offset_nanoseconds=hello.wall_unix_nanoseconds - now_unix_nanoseconds,
             unix_minus_boottime_nanoseconds=now_unix_nanoseconds - hello.boottime_nanoseconds,
             measured=(now_unix_nanoseconds - hello.boottime_nanoseconds,),
+            age_nanoseconds_max=age_nanoseconds_max,
         )
 
     def refreshed(self, status: AgentStatus, now_unix_nanoseconds: int) -> AgentClock:
@@ -136,7 +144,7 @@ def reckon(
     """Return what the ledger is to add for `batch`; raises RefusalError."""
     start = clock.start_unix_nanoseconds(batch, told.table)
     end = start + batch.duration_nanoseconds
-    _require_plausible_time(batch, start, end, now_unix_nanoseconds)
+    _require_plausible_time(batch, start, end, now_unix_nanoseconds, clock.age_nanoseconds_max)
     found = quantities(batch, start)
     _require_plausible_quantities(batch, told, found)
     posted = postings(found, told.columns, terms, books)
@@ -186,7 +194,7 @@ def refused(
     )
 
 
-def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> None:
+def _require_plausible_time(batch: Batch, start: int, end: int, now: int, age_max: int) -> None:
     if end - start > DURATION_NANOSECONDS_MAX:
         raise RefusalError("too_long", f"a batch over {end - start} ns")
     if end > now + FUTURE_NANOSECONDS_MAX:
@@ -195,7 +203,7 @@ def _require_plausible_time(batch: Batch, start: int, end: int, now: int) -> Non
     if batch.reaches:
         start -= max(reach.nanoseconds for reach in batch.reaches)
         reached = sum(reach.nanoseconds for reach in batch.reaches)
-    if start < now - AGE_NANOSECONDS_MAX:
+    if start < now - age_max:
         raise RefusalError("too_old", f"began {(now - start) // NANOSECONDS_PER_SECOND} s ago")
     slots = (len(batch.columns) * (end - start) + reached) // ACCOUNTING_SLOT_NANOSECONDS
     if slots > SLOTS_MAX:

@@ -179,7 +179,7 @@ class IngestService:
             record, applied = await self._intake.enrol(hello)
         except LedgerError as error:
             await abort(context, grpc.StatusCode.UNAVAILABLE, f"ledger: {error}")
-        clock = AgentClock.of(hello, now)
+        clock = AgentClock.of(hello, now, self._intake.bounds.max_age_nanoseconds)
         agent = self._intake.fleet.agent(record)
         agent.greet(hello, record, now, clock.offset_nanoseconds)
         welcome = Welcome(

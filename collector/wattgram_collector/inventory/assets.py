@@ -290,7 +290,7 @@ class Register:
         patterned = [one for one in held if one.hosts]
         found: dict[str, Asset] = {}
         for agent_id, host in agents.items():
-            claims = by_id.get(agent_id) or _by_host(patterned, host)
+            claims = by_id.get(agent_id) or by_host(patterned, host)
             if len(claims) > 1:
                 names = " and ".join(sorted(one.asset_id for one in claims))
                 raise ValueError(f"host {host} is claimed by {names} alike on {day}")
@@ -299,7 +299,12 @@ class Register:
         return found
 
 
-def _by_host(held: Iterable[Asset], host: str) -> list[Asset]:
+def claims_host(pattern: str, host: str) -> bool:
+    """Return whether a name or a pattern is of a host."""
+    return pattern == host or fnmatchcase(host, pattern)
+
+
+def by_host(held: Iterable[Asset], host: str) -> list[Asset]:
     """Return the assets that claim a host most strongly: by name, else by the longest pattern."""
     best, strength = [], 0
     for one in held:

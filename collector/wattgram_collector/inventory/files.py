@@ -7,7 +7,6 @@ Kilograms are rounded half-even to micrograms, shares to a millionth, on output 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Final
 from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.inventory import esrs
-from wattgram_collector.inventory.factors import Factor
+from wattgram_collector.inventory.factors import Factor, FactorBoundary, GwpSet
 from wattgram_collector.inventory.ledger_file import decimal
 from wattgram_collector.inventory.lines import Line
 from wattgram_collector.inventory.postings import Gas
@@ -48,9 +47,12 @@ COMPLETENESS_COLUMNS: Final = (
 )  # fmt: skip
 STATEMENT_COLUMNS: Final = ("id", "scope_ref", "text", "owner", "date", "effect_kg")
 INSTRUMENT_COLUMNS: Final = (
-    "type", "quantity", "unit", "registry", "serial", "vintage", "retired_on", "used_in", "note",
+    "id", "type", "quantity", "unit", "registry", "serial", "vintage", "retired_on",
+    "claimed_for", "used_in", "market", "removal_kind", "durability_years", "evidence", "note",
+    "journal_entry",
 )  # fmt: skip
 _PERCENT: Final = 100
+_INDICATORS: Final = ("technology", "time", "geography", "completeness", "reliability")
 _RATIO_DIGITS: Final = 6
 
 
@@ -113,7 +115,6 @@ def factors(found: Iterable[Factor]) -> str:
 
 
 def _factor(one: Factor) -> dict[str, str]:
-    indicators = ("technology", "time", "geography", "completeness", "reliability")
     return {
         "factor_id": one.factor_id,
         "value": decimal(one.value),
@@ -133,8 +134,42 @@ def _factor(one: Factor) -> dict[str, str]:
         "uncertainty_pct": _percent(one.uncertainty_ratio),
         "reference": one.reference,
         "flags": " ".join(one.flags),
-        **dict(zip(indicators, map(str, one.indicators or ()), strict=False)),
+        **dict(zip(_INDICATORS, map(str, one.indicators or ()), strict=False)),
     }
+
+
+def factor_of(row: Mapping[str, str]) -> Factor:
+    """Return the factor of a row of `factors.csv`, without its gases; raises ValueError."""
+    indicators = [row[name] for name in _INDICATORS if row[name]]
+    return Factor(
+        factor_id=row["factor_id"],
+        value=Fraction(row["value"]),
+        unit=row["unit"],
+        source=row["source"],
+        source_version=row["source_version"],
+        boundary=FactorBoundary(row["boundary"]),
+        valid_from=date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,
+        valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+        region=row["region"],
+        includes_losses=row["includes_td"] == "true",
+        gwp_set=GwpSet(row["gwp_set"]),
+        is_marginal=row["basis"] == "marginal",
+        licence=row["licence"],
+        sha256=row["sha256"],
+        tier=Quality(row["tier"]),
+        uncertainty_ratio=_of_percent(row["uncertainty_pct"]),
+        indicators=_five(*map(int, indicators)) if indicators else None,
+        reference=row["reference"],
+        flags=tuple(row["flags"].split()),
+    )
+
+
+def _five(one: int, two: int, three: int, four: int, five: int) -> tuple[int, int, int, int, int]:
+    return one, two, three, four, five
+
+
+def _of_percent(cell: str) -> Fraction | None:
+    return Fraction(cell) / _PERCENT if cell else None
 
 
 def software(found: Iterable[Sci]) -> str:
@@ -183,33 +218,9 @@ def as_json(said: object) -> str:
     return json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def manifest(
-    files: Mapping[str, str],
-    *,
-    period: str,
-    timezone: str,
-    tool_version: str,
-    config_sha256: str,
-    ledger_head: str,
-    journal_head: str,
-    journal_entries: int,
-) -> str:
-    """Return `manifest.json`: what the run was of, and the SHA-256 of every file of it."""
-    return as_json(
-        {
-            "period": period,
-            "timezone": timezone,
-            "tool": "wattgram",
-            "tool_version": tool_version,
-            "config_sha256": config_sha256,
-            "ledger_head": ledger_head,
-            "journal_head": journal_head,
-            "journal_entries": journal_entries,
-            "files": {
-                name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()
-            },
-        }
-    )
+def manifest(checksums: Mapping[str, str], said: Mapping[str, object]) -> str:
+    """Return `manifest.json`: what the run was of, and the SHA-256 of every file of it by name."""
+    return as_json({"tool": "wattgram", **said, "files": dict(checksums)})
 
 
 def _kilograms(grams: Fraction | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.inventory.postings import Posting
 from wattgram_collector.ledger.journal import GENESIS, canonical
-from wattgram_collector.reports.numbers import exact
 
 COLUMNS: Final = (
     "posting_id", "prev_hash", "hash", "reverses", "interval_start", "interval_end", "asset_id",
@@ -29,7 +28,9 @@ COLUMNS: Final = (
 )  # fmt: skip
 DIGITS: Final = 9
 """After the point, of kilograms and quantities: micrograms. Rounded half-even, on output only."""
+RATIO_DIGITS: Final = 6
 _ID_LENGTH: Final = 20
+_AGENT: Final = "agent "
 
 
 class Row(NamedTuple):
@@ -48,7 +49,8 @@ class Row(NamedTuple):
 def posting_id(posting: Posting) -> str:
     """Return the id: of what, when, which stage, place, method, book and factor.
 
-    Grams and quantities are not in it: a posting that is corrected keeps its id.
+    Grams and quantities are not in it: a posting that is corrected keeps its id. Of an asset that
+    is several agents, which of them.
     """
     said = [
         posting.subject,
@@ -61,17 +63,22 @@ def posting_id(posting: Posting) -> str:
         posting.book,
         posting.role,
         posting.factor,
-        posting.evidence,
+        evident(posting) if posting.evidence.startswith(_AGENT) else "",
     ]
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:_ID_LENGTH]
+
+
+def evident(posting: Posting) -> str:
+    """Return what a posting is evident from, without the command that shows it."""
+    if posting.evidence.startswith(_AGENT):
+        return posting.evidence.partition(":")[0]
+    return posting.evidence
 
 
 def ordered(postings: Iterable[Posting]) -> list[Row]:
     """Return rows in the one order; raises ValueError where two postings have one id."""
     rows = [Row(posting_id(one), one) for one in postings]
-    rows.sort(
-        key=lambda row: (row.posting.start_unix_seconds, row.posting.subject, row.posting_id)
-    )
+    rows.sort(key=in_order)
     seen: dict[str, Posting] = {}
     for row in rows:
         other = seen.setdefault(row.posting_id, row.posting)
@@ -80,30 +87,14 @@ def ordered(postings: Iterable[Posting]) -> list[Row]:
     return rows
 
 
-def corrected(closed: Mapping[str, Posting], found: Sequence[Row]) -> list[Row]:
-    """Return the rows of a period that was closed: what stood there, and what has changed since.
-
-    What is the same stays. What is otherwise is reversed and posted again under an id of its
-    own, which has the old one inside; what is gone is reversed only.
-    """
-    rows = [Row(key, posting) for key, posting in closed.items()]
-    now = {row.posting_id: row.posting for row in found}
-    for key, before in closed.items():
-        after = now.get(key)
-        if after == before:
-            continue
-        rows.append(Row(_derived(key, "reversal"), before, reverses=key))
-        if after is not None:
-            rows.append(Row(_derived(key, "correction", repr(after)), after))
-    rows += [row for row in found if row.posting_id not in closed]
-    rows.sort(
-        key=lambda row: (row.posting.start_unix_seconds, row.posting.subject, row.posting_id)
-    )
-    return rows
+def in_order(row: Row) -> tuple[int, str, str]:
+    """Return what rows are sorted by: their time, what they are of, their id."""
+    return row.posting.start_unix_seconds, row.posting.subject, row.posting_id
 
 
-def _derived(key: str, *why: str) -> str:
-    return hashlib.sha256(canonical([key, *why]).encode()).hexdigest()[:_ID_LENGTH]
+def derived_id(*said: str) -> str:
+    """Return the id of a row that answers another: its reversal, or what stands instead."""
+    return hashlib.sha256(canonical(said).encode()).hexdigest()[:_ID_LENGTH]
 
 
 def write(rows: Iterable[Row]) -> tuple[str, str]:
@@ -113,7 +104,7 @@ def write(rows: Iterable[Row]) -> tuple[str, str]:
     writer.writerow(COLUMNS)
     head = GENESIS
     for row in rows:
-        cells = list(_cells(row))
+        cells = list(cells_of(row))
         before, head = head, row_hash(row.posting_id, head, cells)
         writer.writerow([row.posting_id, before, head, *cells])
     return out.getvalue(), head
@@ -126,6 +117,11 @@ def row_hash(identity: str, previous: str, cells: Sequence[str]) -> str:
 
 def verify(text: str) -> int:
     """Return how many rows there are; raises ValueError naming the first line that was changed."""
+    return verified(text)[0]
+
+
+def verified(text: str) -> tuple[int, str]:
+    """Return how many rows there are and the head of their chain; raises as `verify`."""
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     if tuple(next(rows, ())) != COLUMNS:
         raise ValueError("ledger.csv: line 1 is not its header")
@@ -141,10 +137,11 @@ def verify(text: str) -> int:
         if stated != head:
             raise ValueError(f"{where} was changed")
         count += 1
-    return count
+    return count, head
 
 
-def _cells(row: Row) -> Iterator[str]:
+def cells_of(row: Row) -> Iterator[str]:
+    """Yield the cells of a row but its id and its two hashes."""
     one, sign = row.posting, row.sign
     kind, _, name = one.subject.partition("/")
     yield row.reverses
@@ -184,4 +181,26 @@ def instant(unix_seconds: int) -> str:
 
 def decimal(value: Fraction | None) -> str:
     """Return decimal text, rounded half-even; empty for what is not known."""
-    return "" if value is None else exact(round(value, DIGITS))
+    return "" if value is None else quotient(value.numerator, value.denominator, DIGITS)
+
+
+def ratio(above: Fraction | None, below: Fraction | None) -> str:
+    """Return a quotient to a millionth, rounded half-even; empty for what is not known."""
+    if above is None or not below:
+        return ""
+    return quotient(
+        above.numerator * below.denominator, above.denominator * below.numerator, RATIO_DIGITS
+    )
+
+
+def quotient(above: int, below: int, digits: int) -> str:
+    """Return decimal text of above / below, rounded half-even; `below` is not 0."""
+    if below < 0:
+        above, below = -above, -below
+    scale = 10**digits
+    count, rest = divmod(abs(above) * scale, below)
+    if 2 * rest > below or (2 * rest == below and count % 2):
+        count += 1
+    whole, part = divmod(count, scale)
+    sign = "-" if above < 0 and count else ""
+    return f"{sign}{whole}.{part:0{digits}d}".rstrip("0") if part else f"{sign}{whole}"

@@ -219,7 +219,9 @@ def leaf_sums(postings: Iterable[Posting]) -> dict[TcsLeaf, Sum]:
 def require_invariants(postings: Iterable[Posting]) -> None:
     """Raise ValueError naming two primary postings of one thing, stage, time and method.
 
-    A bug, not a mistake of the operator's: a report that counts twice must not come out.
+    In one and the same total: what is sold has its end in the inventory, and in the TCS, by
+    themselves. A bug, not a mistake of the operator's: a report that counts twice must not come
+    out.
     """
     seen: dict[tuple[object, ...], Posting] = {}
     for one in postings:
@@ -227,6 +229,11 @@ def require_invariants(postings: Iterable[Posting]) -> None:
             continue
         when = (one.start_unix_seconds, one.end_unix_seconds)
         key = (one.subject, one.stage, one.book, one.method, when, one.factor, one.evidence)
-        other = seen.setdefault(key, one)
-        if other is not one:
-            raise ValueError(f"{one.subject}: two primary postings of {one.stage} at {one.place}")
+        for total, is_in in (("GHG", one.in_ghg), ("TCS", one.in_tcs)):
+            other = seen.setdefault((*key, total), one) if is_in else one
+            if other is not one:
+                places = f"{other.place} and {one.place}"
+                raise ValueError(
+                    f"{one.subject}: two primary postings of {one.stage} in the {total} total, at "
+                    f"{places}"
+                )

@@ -23,6 +23,7 @@ from wattgram_collector.inventory.register_journal import (
     Changes,
     Kept,
     Key,
+    RegisterJournal,
     RegisterLedger,
     changes,
     kept_versions,
@@ -45,7 +46,7 @@ _WRITERS: Final = {"toml": write_toml, "csv": write_csv}
 class Ledgers(NamedTuple):
     """How the commands get at the ledger: to write to it, and to look at it."""
 
-    opened: Callable[[CollectorConfig], RegisterLedger]
+    opened: Callable[[CollectorConfig], RegisterJournal]
     reading: Callable[[CollectorConfig], RegisterLedger]
 
 
@@ -85,7 +86,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser, ledgers: Ledgers) -> 
 def _command(work: Any, ledgers: Ledgers) -> Callable[[CollectorConfig, Any], int]:
     def run(config: CollectorConfig, options: argparse.Namespace) -> int:
         is_writing = work is _import and not options.dry_run
-        with closing((ledgers.opened if is_writing else ledgers.reading)(config)) as ledger:
+        reach = ledgers.opened if is_writing else ledgers.reading
+        with closing(reach(config)) as ledger:
             try:
                 return int(work(ledger, options))
             except RegisterError as error:
@@ -99,7 +101,7 @@ def _command(work: Any, ledgers: Ledgers) -> Callable[[CollectorConfig, Any], in
     return run
 
 
-def _import(ledger: RegisterLedger, options: argparse.Namespace) -> int:
+def _import(ledger: RegisterJournal, options: argparse.Namespace) -> int:
     said = read_register(options.file)
     found = changes(_kept(ledger), said)
     if found.records and not options.dry_run:
@@ -210,7 +212,7 @@ def _export(ledger: RegisterLedger, options: argparse.Namespace) -> int:
     return DONE
 
 
-def _kept(ledger: RegisterLedger) -> dict[Key, Kept]:
+def _kept(ledger: RegisterJournal) -> dict[Key, Kept]:
     return kept_versions(ledger.journal([JournalKind.ASSET]))
 
 

@@ -16,8 +16,8 @@ from wattgram_collector.ledger import AgentRecord
 from wattgram_collector.ledger.journal import JournalEntry, JournalKind, JournalRecord
 
 
-class RegisterLedger(Protocol):
-    """What the register needs of a ledger."""
+class RegisterJournal(Protocol):
+    """What taking a register needs of a ledger; everything raises LedgerError."""
 
     def append(self, records: Sequence[JournalRecord], recorded_unix_nanoseconds: int) -> object:
         """Write the records down in one transaction, all or none; raises LedgerError."""
@@ -27,11 +27,15 @@ class RegisterLedger(Protocol):
     ) -> Iterable[JournalEntry]:
         """Return the entries after a number, of some kinds or of all, in order."""
 
-    def agents(self) -> list[AgentRecord]:
-        """Return every agent that was ever enrolled."""
-
     def close(self) -> None:
         """Finish."""
+
+
+class RegisterLedger(RegisterJournal, Protocol):
+    """What looking at it needs beside that."""
+
+    def agents(self) -> list[AgentRecord]:
+        """Return every agent that was ever enrolled."""
 
 
 class Key(NamedTuple):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
+from wattgram_collector.inventory.esrs import Row as EsrsRow
 from wattgram_collector.inventory.factors import Factor
 from wattgram_collector.inventory.ledger_file import Row
 from wattgram_collector.inventory.lines import Line, Sum
@@ -15,6 +17,7 @@ from wattgram_collector.inventory.places import TcsLeaf
 from wattgram_collector.inventory.postings import Posting
 from wattgram_collector.inventory.sci import Sci
 from wattgram_collector.inventory.settings import InventorySettings
+from wattgram_collector.ledger.journal import GENESIS
 
 
 class Unknown(NamedTuple):
@@ -68,6 +71,20 @@ class Fleet(NamedTuple):
     """Of the 95 % interval, with the correction for a finite population; None where n < 2."""
 
 
+class Closed(NamedTuple):
+    """That a period was closed: what a report of it said then stands, and is corrected only."""
+
+    entry: int
+    """Its number in the journal."""
+    day: date
+    """In UTC."""
+    ledger_head: str
+    """Hash of the last row of ledger.csv that was closed."""
+    rows: int
+    corrections: int
+    """Rows that a later report has beyond them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """One run, of the whole organisation or of one unit of it."""
@@ -88,6 +105,20 @@ class Inventory:
     fleets: Sequence[Fleet]
     warnings: Sequence[str]
     """Figures outside the band of what is known of their kind: told, never changed."""
+    assets: Sequence[Mapping[str, str]] = ()
+    """Rows of assets.csv (`assets_file.COLUMNS`): the register as it is at the period's end."""
+    instruments: Sequence[Mapping[str, str]] = ()
+    """Rows of instruments.csv: listed, never netted."""
+    assumptions: Sequence[Mapping[str, str]] = ()
+    """Rows of assumptions.csv; of exclusions.csv below."""
+    exclusions: Sequence[Mapping[str, str]] = ()
+    esrs: Sequence[EsrsRow] = ()
+    """Rows of esrs_e1_6.csv."""
+    closed: Closed | None = None
+    """None: a draft."""
+    journal_entries: int = 0
+    """How long the journal was, and below its last hash: what the run was made of."""
+    journal_head: str = GENESIS
 
     @property
     def postings(self) -> list[Posting]:

@@ -23,9 +23,10 @@ class Sci:
 
     service: str
     unit: str
-    count: Fraction
-    """R."""
-    energy_kilowatt_hours: Fraction
+    count: Fraction | None
+    """R; None where nobody counted, or what was counted cannot be summed."""
+    energy_kilowatt_hours: Fraction | None
+    """None where no energy is known of the service."""
     intensity_grams_per_kilowatt_hour: Fraction | None
     """What O comes to over the energy that is priced."""
     operational_grams: Fraction | None
@@ -42,13 +43,13 @@ class Sci:
         return (self.operational_grams + self.embodied_grams) / self.count
 
 
-def sci(service: str, unit: str, count: Fraction, postings: Iterable[Posting]) -> Sci:
+def sci(service: str, unit: str, count: Fraction | None, postings: Iterable[Posting]) -> Sci:
     """Return the SCI of a service over the period of the postings.
 
-    O is unknown, and with it the SCI, where a part of the energy has no price: a sum without it
-    would be too small. Raises ValueError for a count below zero.
+    O is unknown, and with it the SCI, where no energy is known of the service, or a part of it has
+    no price: a sum without it would be too small. Raises ValueError for a count below zero.
     """
-    if count < 0:
+    if count is not None and count < 0:
         raise ValueError(f"{service}: {count} {unit} is below zero")
     mine = [one for one in postings if one.service == service]
     used = [one for one in mine if _is_operational(one)]
@@ -56,12 +57,13 @@ def sci(service: str, unit: str, count: Fraction, postings: Iterable[Posting]) -
     energy = sum((one.quantity or Fraction(0) for one in used), Fraction(0))
     grams = [one.grams for one in used]
     known = [one for one in grams if one is not None]
-    operational = sum(known, Fraction(0)) if len(known) == len(grams) else None
+    is_known = bool(used) and len(known) == len(grams)
+    operational = sum(known, Fraction(0)) if is_known else None
     return Sci(
         service=service,
         unit=unit,
         count=count,
-        energy_kilowatt_hours=energy,
+        energy_kilowatt_hours=energy if used else None,
         intensity_grams_per_kilowatt_hour=operational / energy if operational and energy else None,
         operational_grams=operational,
         embodied_grams=sum((one.grams or Fraction(0) for one in made), Fraction(0)),

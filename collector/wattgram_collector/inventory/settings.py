@@ -10,6 +10,7 @@ from wattgram.settings import setting
 from wattgram_collector.inventory.decision import Consolidation, HardwareBasis
 
 PERCENT_MAX: Final = 100.0
+MINUTES_MAX: Final = 1440.0
 YEAR_MIN: Final = 1990
 YEAR_MAX: Final = 2200
 
@@ -42,6 +43,11 @@ class InventorySettings:
         "Whose emissions are the organisation's own (Corporate Standard, chapter 3).",
         choices=tuple(one.value for one in Consolidation),
     )
+    equity_share_percent: float = setting(
+        PERCENT_MAX,
+        "Share that the organisation has in what it reports on; where consolidation is "
+        "equity_share, all is taken by this share.",
+    )
     hardware_basis: str = setting(
         HardwareBasis.PURCHASE_YEAR.value,
         "From which book tcs.json has the making of hardware.",
@@ -54,6 +60,10 @@ class InventorySettings:
         default=False,
         help_text="Fill time that an agent did not see with the mean of the same hour of the "
         "week, as modelled energy.",
+    )
+    metrics_minutes: float = setting(
+        15.0,
+        "Least time between two times that the year so far is worked out for /metrics; 0: never.",
     )
     base_year: int = setting(0, "Year that later ones are compared with; 0: none.")
     base_year_rationale: str = setting("", "Why that one, and when it is calculated anew.")
@@ -71,6 +81,10 @@ class InventorySettings:
             raise ValueError(f"network_category must be 9 or 11, not {self.network_category}")
         if self.base_year and not YEAR_MIN <= self.base_year <= YEAR_MAX:
             raise ValueError(f"base_year must be {YEAR_MIN} to {YEAR_MAX}, or 0")
+        if not 0 < self.equity_share_percent <= PERCENT_MAX:
+            raise ValueError("equity_share_percent must be above 0 and at most 100")
+        if not 0 <= self.metrics_minutes <= MINUTES_MAX:
+            raise ValueError(f"metrics_minutes must be 0 to {MINUTES_MAX:g}")
         if self.net_revenue < 0:
             raise ValueError("net_revenue must not be below zero")
         if self.registered_country and len(self.registered_country) != len("DE"):

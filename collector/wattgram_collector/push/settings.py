@@ -56,7 +56,7 @@ class TargetSettings:
     def require_good(self) -> None:
         """Raise ValueError for what cannot be pushed with."""
         if self.url:
-            _require_url(self.url)
+            require_url(self.url)
         if not INTERVAL_SECONDS_MIN <= self.interval_seconds <= INTERVAL_SECONDS_MAX:
             raise ValueError(f"interval_seconds must be 1 to 3600: {self.interval_seconds:g}")
         if not 0 < self.timeout_seconds <= TIMEOUT_SECONDS_MAX:
@@ -129,7 +129,7 @@ class PushSettings:
     otlp: OtlpSettings = field(default_factory=OtlpSettings)
 
 
-def _require_url(text: str) -> None:
+def require_url(text: str) -> None:
     """Raise ValueError unless it is http or https, with a host and no user in it."""
     try:
         url = URL(text)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Final
 
 from wattgram_collector.accounting.cfe import contracted_score
 from wattgram_collector.accounting.uncertainty import Uncertainty
@@ -18,7 +18,12 @@ from wattgram_collector.intensities.places import Places
 from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, storage
 from wattgram_collector.ledger.restatement import Posted
 from wattgram_collector.progress import Tell, nobody, shown
-from wattgram_collector.reports import explain_json, explain_text, report_text
+from wattgram_collector.reports import (
+    explain_json,
+    explain_text,
+    inventory_options,
+    report_text,
+)
 from wattgram_collector.reports.explain import Every, Explanation
 from wattgram_collector.reports.figures import Figure, score_figures
 from wattgram_collector.reports.reading import Period, days_posted
@@ -26,6 +31,7 @@ from wattgram_collector.reports.report import By, Report
 from wattgram_collector.reports.times import FORMS, unix_seconds
 
 BAD_USAGE = 2
+_FORMS: Final = ("table", "csv", "json")
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -41,17 +47,18 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     report = commands.add_parser("report", parents=[common], help=about, description=about)
     report.set_defaults(command=_report)
     _add_period(report)
-    report.add_argument("--by", choices=[one.value for one in By], default=By.ALL.value)
-    report.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    report.add_argument("--by", choices=[one.value for one in By], help=f"default: {By.ALL.value}")
+    report.add_argument(
+        "--format", metavar="FORMAT",
+        help=f"{', '.join(_FORMS)}, default: {_FORMS[0]}; of a --period csv,json,html or some"
+        " of them, default: all",
+    )  # fmt: skip
+    inventory_options.add_options(report)
 
 
 def _add_period(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="start", default="today", metavar="TIME", help=f"{FORMS}; default: today"
-    )
-    parser.add_argument(
-        "--to", dest="end", default="now", metavar="TIME", help="likewise; default: now"
-    )
+    parser.add_argument("--from", dest="start", metavar="TIME", help=f"{FORMS}; default: today")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="likewise; default: now")
 
 
 def _explain(config: CollectorConfig, options: argparse.Namespace) -> int:
@@ -59,6 +66,16 @@ def _explain(config: CollectorConfig, options: argparse.Namespace) -> int:
 
 
 def _report(config: CollectorConfig, options: argparse.Namespace) -> int:
+    try:
+        if inventory_options.is_asked(options):
+            from wattgram_collector.reports import inventory_commands
+
+            return inventory_commands.report(config, options)
+        if options.format not in (None, *_FORMS):
+            raise ValueError(f"--format must be {', '.join(_FORMS)}, not {options.format!r}")
+    except ValueError as error:
+        sys.stderr.write(f"wattgram-collector: {error}\n")
+        return BAD_USAGE
     return _answering(config, options, "report", _reported)
 
 
@@ -78,7 +95,9 @@ def _answering(config: CollectorConfig, options: argparse.Namespace, name: str, 
 
 def _period(options: argparse.Namespace) -> Period:
     now = int(time.time())
-    return Period(unix_seconds(options.start, now), unix_seconds(options.end, now))
+    return Period(
+        unix_seconds(options.start or "today", now), unix_seconds(options.end or "now", now)
+    )
 
 
 def _explained(
@@ -136,7 +155,9 @@ def _reported(
     period: Period,
     tell: Tell,
 ) -> Iterable[str]:
-    return reported(config, By(options.by), options.format, ledger, period, tell)
+    return reported(
+        config, By(options.by or By.ALL), options.format or _FORMS[0], ledger, period, tell
+    )
 
 
 def reported(

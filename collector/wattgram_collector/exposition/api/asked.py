@@ -43,6 +43,8 @@ TITLES: Final = {
     400: "Bad Request",
     404: "Not Found",
     406: "Not Acceptable",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
     503: "Service Unavailable",
 }
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from wattgram_collector import __version__
+from wattgram_collector.exposition.api.activity_table import activity_paths
 from wattgram_collector.exposition.api.advice_table import advice_paths
 from wattgram_collector.exposition.api.asked import TITLES, Json, Parameter
 from wattgram_collector.exposition.api.export_table import export_paths
 from wattgram_collector.exposition.api.shapes import schema
 from wattgram_collector.exposition.api.table import BASE, ROUTES, Route
+from wattgram_collector.exposition.api.units_table import units_paths
 
 _ERROR: Final[Json] = {
     "type": "object",
@@ -37,6 +39,8 @@ _MEANINGS: Final = {
     400: "The request is wrong: the problem says what, and in which parameter.",
     404: "There is no such thing.",
     501: "Nobody forecasts that.",
+    413: "More at once than is taken.",
+    415: "What is posted is none of the types that are taken.",
     503: "Too busy, or the ledger cannot be read: ask again later.",
 }
 _LINKS: Final = {
@@ -53,6 +57,9 @@ def document() -> Json:
     paths = {BASE + route.path: {"get": operation(route, known)} for route in ROUTES}
     paths |= export_paths()
     paths |= advice_paths(problem)
+    posts = units_paths(problem, known) | activity_paths(problem, known)
+    for path, operations in posts.items():
+        paths[path] |= operations
     return {
         "openapi": "3.1.0",
         "info": {

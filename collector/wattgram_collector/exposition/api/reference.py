@@ -34,23 +34,29 @@ def lines(found: Json) -> list[str]:
         _ACCESS,
     ]
     for path, item in found["paths"].items():
-        said += _section(path, item["get"])
+        for method, operation_ in item.items():
+            said += _section(method.upper(), path, operation_)
     said += ["", "## Shapes", ""]
     for name, one in found["components"]["schemas"].items():
         said += _shape(name, one)
     return [*said, ""]
 
 
-def _section(path: str, operation_: Json) -> list[str]:
+def _section(method: str, path: str, operation_: Json) -> list[str]:
     answers = operation_["responses"].get("200", {}).get("content", {})
     schema_ = answers.get("application/json", {}).get("schema", {})
-    found = ["", f"## `GET {path}`", "", operation_["summary"], ""]
+    found = ["", f"## `{method} {path}`", "", operation_["summary"], ""]
     shape = schema_.get("$ref", "").rpartition("/")[2]
     told = [f"Answers [{shape}](#{shape.lower()})"] if shape else ["Answers JSON"]
     if "application/json" not in answers:
         told = [f"Answers `{kind}`" for kind in answers]
     told += ["also as CSV"] if "text/csv" in answers else []
     found += [", ".join(told) + "."]
+    taken = operation_.get("requestBody", {}).get("content", {})
+    if taken:
+        items = taken["application/json"]["schema"]["items"]
+        kinds = ", ".join(f"`{kind}`" for kind in taken)
+        found += ["", f"Takes a list of {_kind(items)}, as {kinds}; for admins only."]
     if operation_["parameters"]:
         found += ["", "| parameter | values | what it says |", "|---|---|---|"]
         for one in operation_["parameters"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Final, TypeVar, cast
@@ -19,6 +19,7 @@ from wattgram_collector.accounting.uncertainty import Uncertainty
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.exposition.api.asked import ApiError, Values
 from wattgram_collector.ledger import AgentRecord, Ledger, LedgerError, Receipts, TallyKey, storage
+from wattgram_collector.ledger.journal import JournalEntry, JournalKind
 from wattgram_collector.ledger.restatement import Posted, Used
 from wattgram_collector.reports import explain_json
 from wattgram_collector.reports.commands import explained, named, reported
@@ -133,6 +134,14 @@ class Hurried:
             if number % _ROWS_BETWEEN_LOOKS == 0:
                 self._look()
             yield row
+
+    def journal(
+        self, kinds: Collection[JournalKind] | None = None, after: int = 0
+    ) -> Iterator[JournalEntry]:
+        for number, entry in enumerate(self._ledger.journal(kinds, after)):
+            if number % _ROWS_BETWEEN_LOOKS == 0:
+                self._look()
+            yield entry
 
     def receipts(self, agent_key: int, first_slot: int, end_slot: int) -> Receipts:
         self._look()

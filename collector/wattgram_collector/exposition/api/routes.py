@@ -15,11 +15,13 @@ from aiohttp import web
 from wattgram_collector.access.credentials import Role
 from wattgram_collector.access.http import needs
 from wattgram_collector.exposition.api import answers
+from wattgram_collector.exposition.api.activity_answers import Activities, activities
 from wattgram_collector.exposition.api.asked import ApiError, Values, read
 from wattgram_collector.exposition.api.openapi import document
 from wattgram_collector.exposition.api.reports import RETRY_SECONDS, Desk
 from wattgram_collector.exposition.api.shapes import as_csv, hints, plain
 from wattgram_collector.exposition.api.table import BASE, ROUTES, Route
+from wattgram_collector.exposition.api.units_answers import FunctionalUnits, functional_units
 from wattgram_collector.views.model import HostDetail
 from wattgram_collector.views.source import Views
 
@@ -104,6 +106,12 @@ class _Questions:
     async def problems(self, _: str, asked: Values) -> answers.Problems:
         await self._views.ready()
         return answers.problems(self._views.fleet(), asked)
+
+    async def activities(self, _: str, asked: Values) -> Activities:
+        return await self._desk.answer(lambda ledger: activities(ledger, asked))
+
+    async def functional_units(self, _: str, asked: Values) -> FunctionalUnits:
+        return await self._desk.answer(lambda ledger: functional_units(ledger, asked))
 
     async def report(self, _: str, asked: Values) -> Any:
         return await self._desk.report(asked)

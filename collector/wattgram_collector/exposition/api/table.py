@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wattgram_collector.exposition.api import answers
+from wattgram_collector.exposition.api.activity_answers import Activities
 from wattgram_collector.exposition.api.asked import Json, Parameter
 from wattgram_collector.exposition.api.reports import DAYS_MAX, SECONDS_MAX, SLOT_DAYS_MAX
+from wattgram_collector.exposition.api.units_answers import FunctionalUnits
 from wattgram_collector.reports.explain import Every
 from wattgram_collector.reports.report import By
 from wattgram_collector.reports.times import FORMS
@@ -193,6 +195,25 @@ ROUTES: Final = (
             Parameter(name="severity", choices=tuple(one.value for one in Severity),
                       help="Those of this severity only."),
             Parameter(name="about", help="Those of this host, zone, budget or certificate only."),
+            _LIMIT, _OFFSET,
+        ),
+    ),
+    Route(
+        path="/activities", name="activities", answer=Activities, errors=(503,),
+        summary="Activities that hold, in the order they were taken: rows as they were written.",
+        parameters=(
+            Parameter(name="kind", help="Of this kind only."),
+            Parameter(name="file", help="From a file of this name only."),
+            _LIMIT, _OFFSET,
+        ),
+    ),
+    Route(
+        path="/functional-units", name="functional_units", answer=FunctionalUnits,
+        table="entries", errors=(503,),
+        summary="Counts of functional units that hold, oldest first.",
+        parameters=(
+            Parameter(name="service", help="Of this service only."),
+            Parameter(name="unit", help="Of this unit only."),
             _LIMIT, _OFFSET,
         ),
     ),
