@@ -8,14 +8,10 @@ its grid emits.
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -24,7 +20,6 @@ from cgroup_trees import KernelTree
 from daemons import Agent, Collector, Process, free_port, wait_until
 from fakes import RaplTree
 
-HALF_HOUR = 1_800
 STEP_SECONDS = 0.1
 EMISSIONS = "wattgram_emissions_co2e_grams_total"
 
@@ -58,42 +53,6 @@ sites = ["hall"]
 [emission_limits.fleet]
 grams_per_hour = 50
 """
-
-
-class Grid(BaseHTTPRequestHandler):
-    """Great Britain as NESO tells it: a forecast for a day around now, nothing measured yet."""
-
-    def do_GET(self) -> None:
-        first = int(time.time()) // HALF_HOUR * HALF_HOUR
-        values = {"forecast": 200, "actual": None, "index": "moderate"}
-        slots = [
-            {"from": _when(start), "to": _when(start + HALF_HOUR), "intensity": values}
-            for start in range(first - 24 * HALF_HOUR, first + 24 * HALF_HOUR, HALF_HOUR)
-        ]
-        body = json.dumps({"data": slots}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base's name
-        """Say nothing."""
-
-
-def _when(unix_seconds: int) -> str:
-    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%MZ")
-
-
-@contextmanager
-def grid() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Grid)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class ConfiguredCollector(Collector):

@@ -154,6 +154,14 @@ async def test_what_is_asked_wrongly_is_said(on: Asked) -> None:
         Draft202012Validator(schema_of(f"{BASE}{path}", 400, kind)).validate(found)
 
 
+async def test_what_is_too_long_to_be_read_is_answered_as_it_is_described(on: Asked) -> None:
+    """A parameter of 200 characters may be 2,400 bytes as a URL writes it."""
+    for path in (f"{BASE}/hosts", f"{BASE}/fleet", f"{BASE}/export/openmetrics", "/locations"):
+        status, kind, text = await on.get(f"{path}?search={'%F0%9F%8C%B1' * 800}")
+        assert (status, "8190 bytes" in text) == (400, True)
+        Draft202012Validator(schema_of(path, status, kind)).validate(text)
+
+
 async def test_what_is_not_there_is_not_found(on: Asked) -> None:
     for path in ("/hosts/delta", "/hosts/delta/history", "/hosts/delta/explain", "/zones/XX"):
         status, kind, body = await on.get(f"{BASE}{path}")

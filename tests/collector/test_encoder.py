@@ -33,7 +33,7 @@ from builders import (
     table,
     told,
 )
-from wattgram.readings import SourceState, State
+from wattgram.readings import AgentStatus, SourceState, State
 from wattgram_collector.accounting.emissions import Account, PostingKey
 from wattgram_collector.accounting.terms import Segment, Terms
 from wattgram_collector.exposition.encoder import Encoder
@@ -181,6 +181,42 @@ async def test_an_agent_that_says_something_else_of_itself_is_shown_so() -> None
         assert page == render(collect([agent], NOW), openmetrics=False)
 
 
+async def test_whatever_changes_of_a_host_is_shown_though_nothing_else_does() -> None:
+    encoder, agent = Encoder(), reported(record(1, "alpha"), (table(PACKAGE), batch([5] * 10)))
+    agent.note(
+        seen_of(batch([5] * 10), told(table(PACKAGE))),
+        Outcome(counting(readings=0), is_new=True, missing=0), FACTORS[1], UPTIME,
+    )  # fmt: skip
+    said = await encoder.encode([agent], NOW, openmetrics=False)
+    more = Outcome(counting(readings=7), is_new=True, missing=0)
+    for change in (
+        lambda: agent.totals.add(more, UPTIME),
+        lambda: agent.totals.restore(Account.HOST, TERMS[0], FACTORS[1], 10**13),
+        lambda: setattr(agent.totals, "adjustment", Fraction(10**13)),
+        lambda: setattr(agent, "clock_offset_nanoseconds", 5),
+        lambda: setattr(agent, "status", AgentStatus(spooled_batches=3)),
+        lambda: setattr(agent, "power_microwatts", 3),
+        lambda: setattr(agent, "intensity", FACTORS[2]),
+        lambda: setattr(agent, "last_seen_unix_nanoseconds", NOW - SECOND),
+        lambda: setattr(agent, "newest_sample_unix_nanoseconds", NOW - SECOND),
+    ):
+        change()
+        page = await encoder.encode([agent], NOW, openmetrics=False)
+        assert page == render(collect([agent], NOW), openmetrics=False) != said
+        said = page
+    for later in (100 * SECOND, 1_000 * SECOND):  # it is late, and then gone
+        page = await encoder.encode([agent], NOW + later, openmetrics=False)
+        assert page == render(collect([agent], NOW + later), openmetrics=False) != said
+        said = page
+
+
+def counting(readings: int) -> Entry:
+    return Entry(
+        agent_key=1, session="session-1", sequence=77, received_unix_nanoseconds=NOW,
+        newest_sample_unix_nanoseconds=NOW, tallies={(Tally.READINGS, ""): readings},
+    )  # fmt: skip
+
+
 async def test_the_last_of_several_hosts_says_the_intensity_of_their_grid() -> None:
     """As the plain way has it, though the same value is not written for every host."""
     older, newer = (Book([intensity("FR", grams)]) for grams in ("44.18", "50"))
@@ -221,7 +257,9 @@ async def test_the_event_loop_has_its_turn_while_a_page_is_written() -> None:
 @pytest.mark.parametrize(
     ("numerator", "denominator", "text"),
     [(6, 3, "2"), (0, 7, "0"), (-6, 4, "-1.5"), (1, 3, "0.3333333333333333"),
-     (10**30, 10**9, f"{10**21}")],
+     (10**30, 10**9, f"{10**21}"), (3_000_000, 10**6, "3"), (12_345_600, 10**6, "12.3456"),
+     (999_999, 10**6, "0.999999"), (20, 10**6, "2e-05"),
+     (999_999_999_999_999_999, 10**6, "1000000000000.0")],
 )  # fmt: skip
 def test_a_quotient_is_the_number_in_lowest_terms_or_not(
     numerator: int, denominator: int, text: str

@@ -8,7 +8,9 @@ import io
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -445,6 +447,30 @@ async def test_one_export_at_a_time_and_who_leaves_makes_room(make: Make, tmp_pa
                 await asyncio.to_thread(closed.wait, 0.01)
         assert increase(read(await third.text()), "wattgram_host_energy_joules") == 3
         assert closed.is_set()
+
+
+class Tardy(ThreadPoolExecutor):
+    """Threads that need a while to be over when their work is done."""
+
+    ended = 0
+
+    def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+        def worked() -> Any:
+            found = work(*args, **kwargs)
+            time.sleep(0.05)
+            self.ended += 1
+            return found
+
+        return super().submit(worked)
+
+
+async def test_who_has_read_an_export_can_ask_for_the_next_at_once(client: TestClient) -> None:
+    threads = Tardy()
+    asyncio.get_running_loop().set_default_executor(threads)
+    for ended in (1, 2):
+        async with client.get(PATH, headers={"Connection": "close"}) as answer:
+            assert (answer.status, (await answer.text())[-6:]) == (200, "# EOF\n")
+            assert threads.ended == ended
 
 
 async def test_a_broken_export_never_ends_as_a_whole_one_does(make: Make, tmp_path: Path) -> None:

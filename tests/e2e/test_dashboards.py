@@ -13,8 +13,9 @@ import pytest
 
 import said_inventory
 from daemons import Prometheus, get, wait_until
+from fake_grid import grid
 from grafana import Asked, Json, Source, Window, labels_of, panels, queries, values_of
-from metered_fleet import CONFIGURATION, ConfiguredCollector, Victoria, grid, metered_fleet
+from metered_fleet import CONFIGURATION, ConfiguredCollector, Victoria, metered_fleet
 from wattgram_grafana.__main__ import DASHBOARDS
 
 pytestmark = pytest.mark.servers

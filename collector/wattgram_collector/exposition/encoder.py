@@ -14,7 +14,7 @@ from typing import Final
 
 from wattgram_collector.exposition import metrics, units
 from wattgram_collector.exposition.families import HOST_FAMILIES
-from wattgram_collector.exposition.sheet import Lines, Sheet
+from wattgram_collector.exposition.sheet import Page, Sheet
 from wattgram_collector.exposition.text import header, number, prefix
 from wattgram_collector.exposition.units import PLACE
 from wattgram_collector.ingest.agents import Agent
@@ -41,7 +41,7 @@ class Encoder:
         openmetrics: bool,
     ) -> str:
         """Return the exposition of all families, without the closing `# EOF`; see `collect`."""
-        page: Lines = [[] for _ in HOST_FAMILIES]
+        page: Page = [[] for _ in HOST_FAMILIES]
         grids = units.page()
         newest: Intensity | None = None
         sheets: dict[int, Sheet] = {}
@@ -60,14 +60,16 @@ class Encoder:
             await turn.give()
         self._sheets = sheets
         for family, samples in grids.items():
-            lines = [prefix(family, labels) + number(value) for labels, value in samples.items()]
-            page[PLACE[family]] += lines
+            page[PLACE[family]] += [
+                f"\n{prefix(family, labels)}{number(value)}" for labels, value in samples.items()
+            ]
         parts = []
-        for family, lines in zip(HOST_FAMILIES, page, strict=True):
+        for family, texts in zip(HOST_FAMILIES, page, strict=True):
+            lines = "".join(texts)
             if lines:
-                parts += [*header(family, openmetrics=openmetrics), "\n".join(lines)]
+                parts += ["\n".join(header(family, openmetrics=openmetrics)), lines, "\n"]
                 await turn.give()
-        return "\n".join((*parts, "")) if parts else ""
+        return "".join(parts)
 
 
 class _Turn:

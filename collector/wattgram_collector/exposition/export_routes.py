@@ -133,12 +133,13 @@ class Exports:
 
 
 async def _write(response: web.StreamResponse, first: bytes, others: AsyncIterator[bytes]) -> None:
-    """Write all; raises TimeoutError where the client does not take it."""
+    """Write all; raises TimeoutError where the client does not take it. That it is the end is
+    said by the server, when there is room for the next: who then asks at once is not refused.
+    """
     await response.write(first)
     async for chunk in others:
         async with asyncio.timeout(STALL_SECONDS_MAX):
             await response.write(chunk)
-    await response.write_eof()
 
 
 @contextlib.asynccontextmanager

@@ -91,7 +91,7 @@ def figures(agent: Agent, *, late: bool) -> Iterator[Figure]:
     if power is not None:
         yield names.HOST_POWER, power, MICROWATTS_PER_WATT
         if intensity is not None:
-            grams, microjoules = _grams_of_a_microjoule(intensity.value)
+            grams, microjoules = _grams_of_a_microjoule(intensity.grams_per_kilowatt_hour)
             # Microwatts are microjoules a second.
             yield names.EMISSION_RATE, power * grams, microjoules
     if agent.clock_offset_nanoseconds is not None:
@@ -103,8 +103,8 @@ def figures(agent: Agent, *, late: bool) -> Iterator[Figure]:
 
 
 @lru_cache(maxsize=_INTENSITIES_REMEMBERED)
-def _grams_of_a_microjoule(intensity_grams_per_kilowatt_hour: Fraction) -> tuple[int, int]:
-    return emissions_grams(Fraction(1), intensity_grams_per_kilowatt_hour).as_integer_ratio()
+def _grams_of_a_microjoule(grams_per_kilowatt_hour: str) -> tuple[int, int]:
+    return emissions_grams(Fraction(1), Fraction(grams_per_kilowatt_hour)).as_integer_ratio()
 
 
 def _counters(page: Page, agent: Agent, shown_if_before: int | None, *, sensors: bool) -> None:

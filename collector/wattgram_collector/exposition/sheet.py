@@ -1,103 +1,25 @@
-"""PURE. What is shown of one host, as lines: prepared once, and numbers put in when asked.
+"""PURE. What is shown of one host, as lines: prepared once, and numbers put in when they change.
 
-A line of which nothing has changed is said again as it was.
+A host of which nothing has changed is said again as it was.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
 from wattgram_collector.exposition import metrics, units
-from wattgram_collector.exposition.families import Family, Type
+from wattgram_collector.exposition.counters import Alone, Counted, Posted, Row
+from wattgram_collector.exposition.families import HOST_FAMILIES, Family, Type
 from wattgram_collector.exposition.text import Value, block, escape, number, prefix, quotient
 from wattgram_collector.exposition.units import PLACE, Unit
 from wattgram_collector.ingest.agents import Agent
-from wattgram_collector.ledger.totals import Sum
 
-Lines = list[list[str]]
-"""By the place of their family."""
+Page = list[list[str]]
+"""By the place of their family: lines, each after a line feed; those of a host are one text."""
 _ALWAYS: Final = -1
 """When something was first added to that was read back from the ledger."""
-
-
-class _Counted:
-    """A counter of what a mapping counts: `parts` are keys of it, and by what each counts."""
-
-    __slots__ = ("_denominator", "_line", "_parts", "_shown", "_source", "first", "place", "zero")
-
-    def __init__(self, unit: Unit, begin: str, source: Mapping[Any, int]) -> None:
-        self.place = unit.place
-        self.zero = begin
-        self.first = math.inf
-        """When the first of its parts was first added to, on the monotonic clock."""
-        self._source = source
-        self._parts: list[tuple[object, int]] = []
-        self._denominator = 1
-        self._shown: int | None = None
-        self._line = ""
-
-    def add(self, key: object, unit: Unit, first: int) -> None:
-        """Show so much more for each that is counted under `key`."""
-        common = math.lcm(self._denominator, unit.by.denominator)
-        self._parts = [(one, by * (common // self._denominator)) for one, by in self._parts]
-        self._parts.append((key, int(unit.by * common)))
-        self._denominator = common
-        self._shown = None
-        self.first = min(self.first, first)
-
-    def line(self) -> str:
-        """Return the line as it is now."""
-        source = self._source
-        if len(self._parts) == 1:  # nearly all
-            key, by = self._parts[0]
-            total = source[key] * by
-        else:
-            total = sum([source[key] * by for key, by in self._parts])
-        if total != self._shown:
-            self._shown = total
-            self._line = self.zero + quotient(total, self._denominator)
-        return self._line
-
-
-class _Posted:
-    """A counter of postings: `parts` are sums, and by what each of their two integers counts."""
-
-    __slots__ = ("_denominator", "_line", "_parts", "_shown", "first", "place", "zero")
-
-    def __init__(self, unit: Unit, begin: str) -> None:
-        self.place = unit.place
-        self.zero = begin
-        self.first = math.inf
-        self._parts: list[tuple[Sum, int, int]] = []
-        self._denominator = 1
-        self._shown: tuple[int, int] | None = None
-        self._line = ""
-
-    def add(self, of: Sum, unit: Unit, first: int) -> None:
-        """Show so much more for a unit of the quantity, and for one of it times g/kWh."""
-        common = math.lcm(self._denominator, unit.by.denominator, unit.weighted_by.denominator)
-        more = common // self._denominator
-        self._parts = [(one, by * more, weighted * more) for one, by, weighted in self._parts]
-        self._parts.append((of, int(unit.by * common), int(unit.weighted_by * common)))
-        self._denominator = common
-        self._shown = None
-        self.first = min(self.first, first)
-
-    def line(self) -> str:
-        """Return the line as it is now."""
-        total, scale = 0, self._parts[0][0].scale
-        for one, by, weighted in self._parts:
-            if one.scale != scale:
-                common = math.lcm(scale, one.scale)
-                total, scale = total * (common // scale), common
-            total += one.quantity * by * scale + one.weighted * weighted * (scale // one.scale)
-        if (total, scale) != self._shown:
-            self._shown = total, scale
-            self._line = self.zero + quotient(total, self._denominator * scale)
-        return self._line
 
 
 class Sheet:
@@ -108,10 +30,21 @@ class Sheet:
         self.host = agent.record.host
         self._escaped = escape(self.host)
         self._sensors = sensors
-        self._counters: list[_Counted | _Posted] = []
-        self._cells: dict[tuple[int, str], _Counted | _Posted] = {}
+        self._texts = [""] * len(HOST_FAMILIES)
+        """What was shown, by place."""
+        self._state: object = None
+        """What it was made of."""
+        self._cells: dict[tuple[int, str], Counted | Posted] = {}
+        """The counters, by place and by what is after the host in the line."""
+        self._rows: dict[int, Row] = {}
+        """Their lines, by place."""
+        self._alone = Alone([], {})
+        self._others: list[Counted | Posted] = []
         self._known = (0, 0, 0)
-        self._begins: dict[Family, tuple[int, str]] = {}
+        self._is_whole = True
+        """Whether no counter was new when they were shown."""
+        self._newest: float = _ALWAYS
+        """When the newest of them was first added to."""
         self._told: object = None
         self._facts: list[tuple[int, str]] = []
         self._change: object = None
@@ -121,31 +54,57 @@ class Sheet:
         """Return whether this is the sheet of an agent under the name that it has now."""
         return self.agent is agent and self.host == agent.record.host
 
-    def write(self, page: Lines, now_unix_nanoseconds: int, shown_if_before: float) -> None:
+    def write(self, page: Page, now_unix_nanoseconds: int, shown_if_before: float) -> None:
         """Add the lines of the host, as it is now; see `metrics.collect`."""
-        agent = self.agent
+        agent, totals = self.agent, self.agent.totals
         late = agent.is_late(now_unix_nanoseconds)
-        begins = self._begins
-        for family, numerator, denominator in metrics.figures(agent, late=late):
-            begin = begins.get(family)
-            if begin is None:
-                begin = begins[family] = PLACE[family], prefix(family, (self.host,))
-            page[begin[0]].append(begin[1] + quotient(numerator, denominator))
-        if not agent.is_gone(now_unix_nanoseconds):
-            for place, line in self._adjusted():
-                page[place].append(line)
-            self._write_counters(page, shown_if_before)
-        if not late:
-            for place, line in self._said():
-                page[place].append(line)
+        gone = late and agent.is_gone(now_unix_nanoseconds)
+        state = (
+            late, gone, totals.additions, totals.adjustment,
+            agent.last_seen_unix_nanoseconds, agent.newest_sample_unix_nanoseconds,
+            agent.status, agent.power_microwatts, agent.intensity, agent.clock_offset_nanoseconds,
+            agent.record, agent.agent_version, agent.zone, agent.site, agent.sources,
+        )  # fmt: skip
+        if state != self._state or not self._is_whole or self._newest > shown_if_before:
+            self._make(shown_if_before, late=late, gone=gone)
+            self._state = state
+        for lines, text in zip(page, self._texts, strict=True):
+            lines.append(text)
 
-    def _write_counters(self, page: Lines, shown_if_before: float) -> None:
+    def _make(self, shown_if_before: float, *, late: bool, gone: bool) -> None:
+        texts = [""] * len(HOST_FAMILIES)
+        for family, numerator, denominator in metrics.figures(self.agent, late=late):
+            place, before, after = _FIGURES[family.name]
+            texts[place] = f"{before}{self._escaped}{after}{quotient(numerator, denominator)}"
+        if not gone:
+            for place, text in self._adjusted():
+                texts[place] = text
+            self._count(shown_if_before)
+            for place, row in self._rows.items():
+                texts[place] = "".join(row)
+        if not late:
+            for place, text in self._said():
+                texts[place] += text
+        self._texts = texts
+
+    def _count(self, shown_if_before: float) -> None:
+        """Put in the numbers of the counters; those that were first added to later show 0."""
         totals = self.agent.totals
         if self._known != (len(totals.usage), len(totals.sums), len(totals.tallies)):
             self._learn()
-        for cell in self._counters:
-            is_young = cell.first > shown_if_before
-            page[cell.place].append(cell.zero + "0" if is_young else cell.line())
+            self._part()
+        self._is_whole = self._newest <= shown_if_before
+        if self._is_whole:
+            self._alone.show()
+            for cell in self._others:
+                cell.show()
+            return
+        for cell in self._cells.values():
+            if cell.first <= shown_if_before:
+                cell.show()
+            else:
+                cell.show_zero()
+        self._part()
 
     def _adjusted(self) -> list[tuple[int, str]]:
         """Return the line of the adjustment, made when it has changed."""
@@ -154,7 +113,7 @@ class Sheet:
         if change is not self._change:
             found = units.page()
             metrics.add_adjustment(found, self.agent)
-            self._adjustment, self._change = _lines(found), change
+            self._adjustment, self._change = _texts(found), change
         return self._adjustment
 
     def _said(self) -> list[tuple[int, str]]:
@@ -164,7 +123,7 @@ class Sheet:
         if told != self._told:
             found = units.page()
             metrics.add_facts(found, agent)
-            self._facts, self._told = _lines(found), told
+            self._facts, self._told = _texts(found), told
         return self._facts
 
     def _learn(self) -> None:
@@ -173,38 +132,58 @@ class Sheet:
         used, posted, counted = self._known
         for key in islice(totals.usage, used, None):
             for unit in units.of_series(totals.series[key], sensors=self._sensors):
-                cell = self._cell(unit, totals.usage)
-                cell.add(key, unit, first.get(key, _ALWAYS))
+                self._counted(unit, totals.usage).add(key, first.get(key, _ALWAYS))
         for pricing, one in islice(totals.sums.items(), posted, None):
             for unit in units.of_pricing(pricing):
                 self._posted(unit).add(one, unit, first.get(pricing, _ALWAYS))
         for tally in islice(totals.tallies, counted, None):
             for unit in units.of_tally(tally):
-                self._cell(unit, totals.tallies).add(tally, unit, _ALWAYS)
+                self._counted(unit, totals.tallies).add(tally, _ALWAYS)
         self._known = (len(totals.usage), len(totals.sums), len(totals.tallies))
+        self._newest = max((cell.first for cell in self._cells.values()), default=_ALWAYS)
 
-    def _cell(self, unit: Unit, source: Mapping[Any, int]) -> _Counted:
+    def _part(self) -> None:
+        """Let those counters be looked at together that can."""
+        usage = self.agent.totals.usage
+        alone: list[Counted] = []
+        self._others = []
+        for cell in self._cells.values():
+            if isinstance(cell, Counted) and cell.source is usage and len(cell.keys) == 1:
+                alone.append(cell)
+            else:
+                self._others.append(cell)
+        self._alone = Alone(alone, usage)
+
+    def _counted(self, unit: Unit, source: Mapping[Any, int]) -> Counted:
         cell = self._cells.get((unit.place, unit.after))
-        if not isinstance(cell, _Counted):
-            cell = _Counted(unit, unit.before + self._escaped + unit.after, source)
-            self._keep(unit, cell)
+        if not isinstance(cell, Counted):
+            row = self._rows.setdefault(unit.place, [])
+            cell = self._cells[unit.place, unit.after] = Counted(unit, self._escaped, row, source)
         return cell
 
-    def _posted(self, unit: Unit) -> _Posted:
+    def _posted(self, unit: Unit) -> Posted:
         cell = self._cells.get((unit.place, unit.after))
-        if not isinstance(cell, _Posted):
-            cell = _Posted(unit, unit.before + self._escaped + unit.after)
-            self._keep(unit, cell)
+        if not isinstance(cell, Posted):
+            row = self._rows.setdefault(unit.place, [])
+            cell = self._cells[unit.place, unit.after] = Posted(unit, self._escaped, row)
         return cell
 
-    def _keep(self, unit: Unit, cell: _Counted | _Posted) -> None:
-        self._cells[unit.place, unit.after] = cell
-        self._counters.append(cell)
+
+def _figures() -> dict[str, tuple[int, str, str]]:
+    """Return the place of a family by its name, and what a line has around the host's name."""
+    return {
+        family.name: (place, *units.around(family, ()))
+        for family, place in PLACE.items()
+        if family.labels == ("host",)
+    }
 
 
-def _lines(found: metrics.Page) -> list[tuple[int, str]]:
+_FIGURES: Final = _figures()
+
+
+def _texts(found: metrics.Page) -> list[tuple[int, str]]:
     return [
-        (PLACE[family], _line(family, labels, value))
+        (PLACE[family], f"\n{_line(family, labels, value)}")
         for family, samples in found.items()
         for labels, value in samples.items()
     ]

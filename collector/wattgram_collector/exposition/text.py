@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import Final
 
 from wattgram.readings import State
+from wattgram.units import MICROJOULES_PER_JOULE
 from wattgram_collector.exposition.families import Family, Type
 
 Value = int | float | Fraction
+_MILLION: Final = MICROJOULES_PER_JOULE
+_DIGITS_EXACT: Final = 10**15
+"""Below it all digits of a number are its shortest text: a double has 15 at least."""
 Samples = Mapping[tuple[str, ...], Value]
 """Label values, in the order of the family's labels, to a value."""
 
@@ -82,6 +87,10 @@ def number(value: Value) -> str:
 
 def quotient(numerator: int, denominator: int) -> str:
     """Return `number` of a fraction that need not be in lowest terms."""
+    if denominator == _MILLION and _MILLION <= numerator < _DIGITS_EXACT:  # most lines of a page
+        digits = str(numerator)
+        text = f"{digits[:-6]}.{digits[-6:]}"
+        return text if digits[-1] != "0" else text.rstrip("0").rstrip(".")
     if numerator % denominator:
         # The division of integers is rounded once: the same number is the same text.
         return repr(numerator / denominator)

@@ -25,7 +25,9 @@ PLACE: Final = {family: number for number, family in enumerate(families.HOST_FAM
 
 
 class Unit(NamedTuple):
-    """One line: its family's place on the page, and what it begins with around the host's name."""
+    """One line: its family's place on the page, and what it has around the host's name: a line
+    feed and what it begins with, and what is between the name and the number.
+    """
 
     place: int
     before: str
@@ -37,8 +39,10 @@ class Unit(NamedTuple):
 
 
 def around(family: Family, labels: tuple[str, ...]) -> tuple[str, str]:
-    """Return what a line begins with, before and after the host, which is the first label."""
-    text = prefix(family, (_NOBODY, *labels))
+    """Return a line feed and what a line begins with, before and after the host, which is the
+    first label.
+    """
+    text = f"\n{prefix(family, (_NOBODY, *labels))}"
     at = text.index('""') + 1
     return text[:at], text[at:]
 

@@ -41,25 +41,7 @@ def application(
     others: Sequence[web.RouteDef] = (),
 ) -> web.Application:
     """Return the routes over what they show, behind `guard`; without it everybody may read."""
-
-    encoder = Encoder(sensors=sensors)
-
-    async def page(*, is_openmetrics: bool, is_packed: bool) -> bytes:
-        shown_if_before = time.monotonic_ns() - zero_nanoseconds
-        hosts = await encoder.encode(
-            fleet, time.time_ns(), shown_if_before, openmetrics=is_openmetrics
-        )
-        data = (hosts + _own(registry, openmetrics_format=is_openmetrics)).encode()
-        return await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL) if is_packed else data
-
-    one_at_a_time = asyncio.Lock()
-    pages = {
-        (is_openmetrics, is_packed): Together(
-            partial(page, is_openmetrics=is_openmetrics, is_packed=is_packed), one_at_a_time
-        )
-        for is_openmetrics in (False, True)
-        for is_packed in (False, True)
-    }
+    pages = _Pages(fleet, registry, Encoder(sensors=sensors), zero_nanoseconds)
 
     @needs(Role.READ)
     async def metrics(request: web.Request) -> web.Response:
@@ -71,7 +53,8 @@ def application(
         }
         if is_packed:
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=await pages[is_openmetrics, is_packed].made(), headers=headers)
+        body = await pages.made(is_openmetrics=is_openmetrics, is_packed=is_packed)
+        return web.Response(body=body, headers=headers)
 
     @needs(Role.READ, is_health=True)
     async def healthz(_: web.Request) -> web.Response:
@@ -91,6 +74,39 @@ def application(
     app.router.add_get("/readyz", readyz)
     app.add_routes(others)
     return app
+
+
+class _Pages:
+    """The page of metrics in each form, made once for all who ask for it meanwhile."""
+
+    def __init__(
+        self, fleet: Fleet, registry: CollectorRegistry, encoder: Encoder, zero_nanoseconds: int
+    ) -> None:
+        self._fleet = fleet
+        self._registry = registry
+        self._encoder = encoder
+        self._zero_nanoseconds = zero_nanoseconds
+        one_at_a_time = asyncio.Lock()
+        self._forms = {
+            (is_openmetrics, is_packed): Together(
+                partial(self._make, is_openmetrics=is_openmetrics, is_packed=is_packed),
+                one_at_a_time,
+            )
+            for is_openmetrics in (False, True)
+            for is_packed in (False, True)
+        }
+
+    async def made(self, *, is_openmetrics: bool, is_packed: bool) -> bytes:
+        """Return a page that was begun after this was called."""
+        return await self._forms[is_openmetrics, is_packed].made()
+
+    async def _make(self, *, is_openmetrics: bool, is_packed: bool) -> bytes:
+        shown_if_before = time.monotonic_ns() - self._zero_nanoseconds
+        hosts = await self._encoder.encode(
+            self._fleet, time.time_ns(), shown_if_before, openmetrics=is_openmetrics
+        )
+        data = (hosts + _own(self._registry, openmetrics_format=is_openmetrics)).encode()
+        return await asyncio.to_thread(gzip.compress, data, GZIP_LEVEL) if is_packed else data
 
 
 def exposition(

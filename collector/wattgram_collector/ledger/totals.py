@@ -86,6 +86,8 @@ class AgentTotals:
     adjustment: Fraction = Fraction(0)
     """By how much restatements changed the host's emissions: microjoules times g/kWh."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
+    additions: int = field(default=0, compare=False)
+    """How often something was added: what is made of the totals is as old as that."""
     # When a key was first added to, by this process; keys that were read back are older.
     first_added_nanoseconds: dict[object, int] = field(default_factory=dict)
     _places: dict[tuple[str, int, int], _Place] = field(
@@ -102,6 +104,7 @@ class AgentTotals:
         """Add what the ledger has added, now on the monotonic clock: nobody sets that one."""
         if not outcome.is_new:
             return
+        self.additions += 1
         entry = outcome.entry
         usage, places, tallies = self.usage, self._places, self.tallies
         for (series, _), quantity in entry.usage.items():
@@ -122,6 +125,7 @@ class AgentTotals:
 
     def restore(self, pricing: Pricing, amount: Amount) -> None:
         """Add what was posted before this process began."""
+        self.additions += 1
         self.sums.setdefault(pricing, Sum()).join(amount)
 
     def _new_place(

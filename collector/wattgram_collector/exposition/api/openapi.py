@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 from wattgram_collector import __version__
@@ -36,7 +37,8 @@ ABOUT: Final = (
     "they say otherwise. A parameter that is not listed is an error."
 )
 _MEANINGS: Final = {
-    400: "The request is wrong: the problem says what, and in which parameter.",
+    400: "The request is wrong: the problem says what, and in which parameter. What is no request "
+    "to read at all, such as one of more than 8 KiB, is answered by a line of text.",
     404: "There is no such thing.",
     501: "Nobody forecasts that.",
     413: "More at once than is taken.",
@@ -116,10 +118,10 @@ def _links(parameter: str, where: str, names: Sequence[str]) -> Json:
 def problem(status: int) -> Json:
     """Return the response of an error."""
     reference = {"schema": {"$ref": "#/components/schemas/ErrorDetails"}}
-    return {
-        "description": _MEANINGS.get(status, TITLES.get(status, "")),
-        "content": {"application/problem+json": reference},
-    }
+    content: Json = {"application/problem+json": reference}
+    if status == HTTPStatus.BAD_REQUEST:  # the HTTP server's own, before any route is known
+        content["text/plain"] = {"schema": {"type": "string"}}
+    return {"description": _MEANINGS.get(status, TITLES.get(status, "")), "content": content}
 
 
 def _parameter(one: Parameter) -> Json:
