@@ -16,8 +16,8 @@ from builders import Book, intensity, terms
 from pricing_desk import Desk
 from wattgram_collector.__main__ import main
 from wattgram_collector.intensity import Losses, Scope, Tier
-from wattgram_collector.inventory.assets import Asset
-from wattgram_collector.inventory.register_writing import write_toml
+from wattgram_collector.inventory.register.assets import Asset
+from wattgram_collector.inventory.register.writing import write_toml
 
 START: Final = 1_750_000_200  # 2025-06-15T15:10:00Z, a slot's
 JOULES_PER_KWH: Final = 3_600_000

@@ -16,16 +16,22 @@ from wattgram_collector.inventory.activities.activity import taken
 from wattgram_collector.inventory.activities.kept import Kept as KeptActivity
 from wattgram_collector.inventory.activities.kept import Source
 from wattgram_collector.inventory.activities.kinds import KINDS
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, Register, SiteKind
 from wattgram_collector.inventory.books import Books
 from wattgram_collector.inventory.decision import decide
-from wattgram_collector.inventory.energy import Bound, Metered, energy_postings
 from wattgram_collector.inventory.engine import Desk, inventory_of
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
-from wattgram_collector.inventory.metered import Metering
+from wattgram_collector.inventory.metering.energy import Bound, Metered, energy_postings
+from wattgram_collector.inventory.metering.metered import Metering
 from wattgram_collector.inventory.periods import Interval, ReportPeriod, parse_period
 from wattgram_collector.inventory.places import SCOPE_1, TcsLeaf
 from wattgram_collector.inventory.postings import Posting, Stage
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Party,
+    Register,
+    SiteKind,
+)
 from wattgram_collector.inventory.result import Inventory
 from wattgram_collector.inventory.settings import InventorySettings
 

@@ -16,27 +16,33 @@ from wattgram.readings import Quality
 from wattgram_collector.accounting.emissions import Account, Amount, Pricing
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Losses, Scope, Tier
-from wattgram_collector.inventory import esrs
 from wattgram_collector.inventory.activities.activity import taken
 from wattgram_collector.inventory.activities.kinds import KINDS
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, Register, SiteKind
 from wattgram_collector.inventory.decision import decide
-from wattgram_collector.inventory.energy import Bound, Metered, energy_postings
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
-from wattgram_collector.inventory.hardware import shipped
 from wattgram_collector.inventory.html.beside import Beside, Month, months_of
-from wattgram_collector.inventory.ledger_file import Row, ordered
 from wattgram_collector.inventory.lines import (
     Relevance,
     Statement,
     inventory_lines,
     leaf_sums,
 )
-from wattgram_collector.inventory.making import making_of_period
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.period import making_of_period
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.metering.energy import Bound, Metered, energy_postings
 from wattgram_collector.inventory.periods import ReportPeriod, parse_period
 from wattgram_collector.inventory.places import scope_3
 from wattgram_collector.inventory.postings import Posting
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Party,
+    Register,
+    SiteKind,
+)
+from wattgram_collector.inventory.report import esrs
+from wattgram_collector.inventory.report.ledger_file import Row, ordered
 from wattgram_collector.inventory.result import Fleet, Inventory, Seen, SiteHour, Unknown
 from wattgram_collector.inventory.sci import sci
 from wattgram_collector.inventory.settings import InventorySettings

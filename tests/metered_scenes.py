@@ -13,9 +13,15 @@ from wattgram.units import MICROJOULES_PER_KILOWATT_HOUR
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity, Scope
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, Register, SiteKind
-from wattgram_collector.inventory.metered import Metering, metered_postings
+from wattgram_collector.inventory.metering.metered import Metering, metered_postings
 from wattgram_collector.inventory.periods import parse_period
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Party,
+    Register,
+    SiteKind,
+)
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.ledger.columns import Column, Pattern, Posted, Pricer
 

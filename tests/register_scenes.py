@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from wattgram.handshake import HostFacts
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, SiteKind
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, Party, SiteKind
 from wattgram_collector.ledger import AgentRecord
 from wattgram_collector.ledger.journal import (
     GENESIS,

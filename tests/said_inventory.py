@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from register_scenes import SERVER
-from wattgram_collector.inventory.register_writing import write_toml
+from wattgram_collector.inventory.register.writing import write_toml
 
 CONFIGURATION = """
 [inventory]

@@ -20,10 +20,10 @@ from typing import Final
 from figures import Row, TableError, read_text, render, rows
 
 from wattgram.units import KILOGRAMS_PER_TONNE
-from wattgram_collector.inventory import hardware
-from wattgram_collector.inventory.hardware import CLASSES, COLUMNS, COMPONENTS, MODELS
+from wattgram_collector.inventory.making import hardware
+from wattgram_collector.inventory.making.hardware import CLASSES, COLUMNS, COMPONENTS, MODELS
 
-DATA: Final = Path(hardware.__file__).parent / "data"
+DATA: Final = Path(hardware.__file__).parent.parent / "data"
 CLASS_FIGURES: Final = "embodied/device_defaults.csv"
 BOAVIZTA: Final = "embodied/boavizta-data-us.csv"
 CCF: Final = "embodied/ccf_components.csv"

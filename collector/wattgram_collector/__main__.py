@@ -20,10 +20,11 @@ from wattgram_collector.access import authority_commands
 from wattgram_collector.access import commands as access
 from wattgram_collector.config import CollectorConfig, load_config
 from wattgram_collector.examples import EXAMPLES
-from wattgram_collector.inventory import register_commands, what_if_commands
 from wattgram_collector.inventory.activities import commands as activities
 from wattgram_collector.inventory.activities.commands import ActivityLedgers
-from wattgram_collector.inventory.register_commands import Ledgers
+from wattgram_collector.inventory.making import what_if_commands
+from wattgram_collector.inventory.register import commands as register_commands
+from wattgram_collector.inventory.register.commands import Ledgers
 from wattgram_collector.inventory.said import (
     instruments_commands,
     statements_commands,

@@ -23,10 +23,10 @@ from wattgram_collector.config import CollectorConfig
 from wattgram_collector.ingest.committer import Committer
 from wattgram_collector.inventory.books import books_of
 from wattgram_collector.inventory.engine import inventory_of
-from wattgram_collector.inventory.hardware import shipped
-from wattgram_collector.inventory.metered import metered_postings
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.metering.metered import metered_postings
 from wattgram_collector.inventory.periods import ReportPeriod, day_of
-from wattgram_collector.inventory.resolving import Resolver
 from wattgram_collector.inventory.to_date import ToDate, embodied_rates, to_date, year_to_date
 from wattgram_collector.ledger import LedgerError, storage
 

@@ -24,10 +24,16 @@ import sqlite3
 from builders import intensity, terms
 from wattgram.units import SECONDS_PER_HOUR
 from wattgram_collector.intensity import Intensity, Scope, Tier
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, Register, SiteKind
-from wattgram_collector.inventory.metered import metered_postings
+from wattgram_collector.inventory.metering.metered import metered_postings
 from wattgram_collector.inventory.periods import parse_period
-from wattgram_collector.inventory.register_writing import journal_text
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Party,
+    Register,
+    SiteKind,
+)
+from wattgram_collector.inventory.register.writing import journal_text
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.ledger import statements as sql
 from wattgram_collector.ledger.journal import JournalKind, JournalRecord

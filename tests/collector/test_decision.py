@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, SiteKind, Supply
 from wattgram_collector.inventory.decision import (
     Consolidation,
     Making,
@@ -16,6 +15,7 @@ from wattgram_collector.inventory.decision import (
     decide,
 )
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, GhgPlace, TcsLeaf, scope_3
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, Party, SiteKind, Supply
 
 ORG, CUSTOMER, PROVIDER = Party.ORG, Party.CUSTOMER, Party.PROVIDER
 

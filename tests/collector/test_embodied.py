@@ -14,18 +14,24 @@ from hypothesis import strategies as st
 
 from wattgram.readings import Quality
 from wattgram.units import SECONDS_PER_HOUR, SECONDS_PER_YEAR
-from wattgram_collector.inventory.assets import Asset, AssetRole, Condition, Party, SiteKind
 from wattgram_collector.inventory.decision import Decision, Making, decide
-from wattgram_collector.inventory.embodied import (
+from wattgram_collector.inventory.making.books import acquired_postings, amortised_postings
+from wattgram_collector.inventory.making.embodied import (
     Figure,
     accrued_grams,
     rate_grams_per_second,
     total_grams,
 )
-from wattgram_collector.inventory.embodied_books import acquired_postings, amortised_postings
 from wattgram_collector.inventory.periods import Interval, midnight_unix_seconds, parse_period
 from wattgram_collector.inventory.places import TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Book, Role, Stage
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Condition,
+    Party,
+    SiteKind,
+)
 
 ALL_TIME = Interval(0, 1 << 40)
 BOUGHT = date(2025, 3, 1)

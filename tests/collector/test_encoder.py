@@ -34,7 +34,7 @@ from builders import (
     told,
 )
 from wattgram.readings import AgentStatus, SourceState, State
-from wattgram_collector.accounting.emissions import Account, PostingKey
+from wattgram_collector.accounting.emissions import Account, Amount, PostingKey, Pricing
 from wattgram_collector.accounting.terms import Segment, Terms
 from wattgram_collector.exposition.encoder import Encoder
 from wattgram_collector.exposition.metrics import collect
@@ -191,7 +191,9 @@ async def test_whatever_changes_of_a_host_is_shown_though_nothing_else_does() ->
     more = Outcome(counting(readings=7), is_new=True, missing=0)
     for change in (
         lambda: agent.totals.add(more, UPTIME),
-        lambda: agent.totals.restore(Account.HOST, TERMS[0], FACTORS[1], 10**13),
+        lambda: agent.totals.restore(
+            Pricing.of(Account.HOST, TERMS[0], FACTORS[1]), Amount(10**13, Fraction(10**13))
+        ),
         lambda: setattr(agent.totals, "adjustment", Fraction(10**13)),
         lambda: setattr(agent, "clock_offset_nanoseconds", 5),
         lambda: setattr(agent, "status", AgentStatus(spooled_batches=3)),

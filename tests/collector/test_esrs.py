@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from wattgram_collector.inventory.esrs import Row, table
 from wattgram_collector.inventory.lines import Statement, inventory_lines
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Stage
+from wattgram_collector.inventory.report.esrs import Row, table
 
 
 def posting(place: Any, tonnes: Any, **said: Any) -> Posting:

@@ -14,10 +14,10 @@ from journal_fake import MemoryJournal
 from said_desk import SaidDesk
 from wattgram.readings import Quality
 from wattgram.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_YEAR
-from wattgram_collector.inventory import files
 from wattgram_collector.inventory.periods import Interval, parse_period
 from wattgram_collector.inventory.places import GhgPlace, TcsLeaf
 from wattgram_collector.inventory.postings import Book, Method, Posting, Stage
+from wattgram_collector.inventory.report import tables as files
 from wattgram_collector.inventory.said.kept import (
     Kept,
     Shelf,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from said_desk import SaidDesk
-from wattgram_collector.inventory import files
 from wattgram_collector.inventory.periods import Interval, parse_period
+from wattgram_collector.inventory.report import tables as files
 from wattgram_collector.inventory.said.instruments import (
     COLUMNS,
     INSTRUMENTS,

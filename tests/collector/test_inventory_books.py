@@ -12,7 +12,7 @@ import pytest
 from inventory_parts import YEAR, asset, inventory
 from wattgram_collector.inventory.books import Books, books_of
 from wattgram_collector.inventory.lines import Status
-from wattgram_collector.inventory.register_writing import journal_text
+from wattgram_collector.inventory.register.writing import journal_text
 from wattgram_collector.ledger.journal import GENESIS, JournalKind, JournalRecord, chained
 
 FUEL = {"from": "2025-01-01", "to": "2025-12-31", "fuel": "diesel", "litres": "100"}

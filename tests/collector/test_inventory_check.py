@@ -16,11 +16,12 @@ import pytest
 
 from activity_rows import EXAMPLES
 from inventory_parts import activity, asset, books, inventory, metering, used
-from wattgram_collector.inventory import files, ledger_file
-from wattgram_collector.inventory.closing import closing_of, closing_record
-from wattgram_collector.inventory.partners import Footprints
-from wattgram_collector.inventory.report_check import CheckError, check
-from wattgram_collector.inventory.report_files import documents, manifest_of, tables
+from wattgram_collector.inventory.report import ledger_file
+from wattgram_collector.inventory.report import tables as files
+from wattgram_collector.inventory.report.check import CheckError, check
+from wattgram_collector.inventory.report.closing import closing_of, closing_record
+from wattgram_collector.inventory.report.files import documents, manifest_of, tables
+from wattgram_collector.inventory.report.partners import Footprints
 from wattgram_collector.inventory.result import Inventory
 from wattgram_collector.ledger.journal import GENESIS, chained
 

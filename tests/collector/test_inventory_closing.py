@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from inventory_parts import YEAR, asset, books, inventory, kilograms, metering, posting, used
 from wattgram_collector.inventory.books import books_of
-from wattgram_collector.inventory.closing import (
+from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
+from wattgram_collector.inventory.postings import Method, Role
+from wattgram_collector.inventory.report.closing import (
     Closing,
     closed_factors,
     closed_rows,
@@ -27,10 +29,8 @@ from wattgram_collector.inventory.closing import (
     closing_record,
     faults,
 )
-from wattgram_collector.inventory.corrections import corrected, rows_of, standing
-from wattgram_collector.inventory.ledger_file import Row, ordered, posting_id, write
-from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Method, Role
+from wattgram_collector.inventory.report.corrections import corrected, rows_of, standing
+from wattgram_collector.inventory.report.ledger_file import Row, ordered, posting_id, write
 from wattgram_collector.inventory.result import Inventory
 from wattgram_collector.ledger.journal import JournalEntry, JournalKind, JournalRecord, chained
 

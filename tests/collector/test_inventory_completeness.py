@@ -15,9 +15,9 @@ from metered_scenes import FIRST, HOST, KILOWATT_HOUR, SLOTS_PER_DAY, Row, meter
 from wattgram.readings import Quality
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Scope
-from wattgram_collector.inventory.assets import AssetRole
-from wattgram_collector.inventory.metered import Metering
+from wattgram_collector.inventory.metering.metered import Metering
 from wattgram_collector.inventory.postings import Method, Stage
+from wattgram_collector.inventory.register.assets import AssetRole
 from wattgram_collector.inventory.result import Seen
 
 DAY = SLOTS_PER_DAY * 300

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_parts import YEAR, posting
-from wattgram_collector.inventory.cutting import interval_of, merged, split, within
+from wattgram_collector.inventory.metering.cutting import interval_of, merged, split, within
 from wattgram_collector.inventory.periods import Interval, parse_period
 from wattgram_collector.inventory.postings import Gas, Posting
 

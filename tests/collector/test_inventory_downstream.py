@@ -26,12 +26,12 @@ from metered_scenes import (
     whole,
 )
 from wattgram.readings import Quality
-from wattgram_collector.inventory.assets import Party, Register
-from wattgram_collector.inventory.fleet import half_width, root
 from wattgram_collector.inventory.invariants import require
-from wattgram_collector.inventory.metered import Metering
+from wattgram_collector.inventory.metering.fleet import half_width, root
+from wattgram_collector.inventory.metering.metered import Metering
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Stage
+from wattgram_collector.inventory.register.assets import Party, Register
 
 LAST = FIRST + 31 * SLOTS_PER_DAY - 1
 FLAT = replace(UK, pue="1")

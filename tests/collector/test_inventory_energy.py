@@ -13,18 +13,23 @@ from wattgram.readings import Quality
 from wattgram_collector.accounting.emissions import Account, Amount, Pricing
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Losses, Scope, Tier
-from wattgram_collector.inventory.assets import (
+from wattgram_collector.inventory.decision import UndecidedError, decide
+from wattgram_collector.inventory.metering.energy import (
+    NOT_DIRECT_NOTE,
+    Bound,
+    Metered,
+    energy_postings,
+)
+from wattgram_collector.inventory.periods import Interval
+from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
+from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import (
     Asset,
     AssetRole,
     MeteringPoint,
     Party,
     SiteKind,
 )
-from wattgram_collector.inventory.decision import UndecidedError, decide
-from wattgram_collector.inventory.energy import NOT_DIRECT_NOTE, Bound, Metered, energy_postings
-from wattgram_collector.inventory.periods import Interval
-from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
 
 MONTH = Interval(1_751_328_000, 1_754_006_400)
 KILOWATT_HOUR = 3_600_000_000_000

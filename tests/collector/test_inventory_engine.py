@@ -25,16 +25,16 @@ from inventory_parts import (
     used,
 )
 from wattgram_collector.inventory.activities.kinds import KINDS
-from wattgram_collector.inventory.assets import Asset, Embodied
 from wattgram_collector.inventory.decision import HardwareBasis
 from wattgram_collector.inventory.engine import UnitError, inventory_of
 from wattgram_collector.inventory.invariants import BrokenError
-from wattgram_collector.inventory.ledger_file import write
 from wattgram_collector.inventory.lines import Status
 from wattgram_collector.inventory.periods import parse_period
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf
 from wattgram_collector.inventory.postings import Gas, Method, Posting, Stage
 from wattgram_collector.inventory.reckoned import ReckonError
+from wattgram_collector.inventory.register.assets import Asset, Embodied
+from wattgram_collector.inventory.report.ledger_file import write
 from wattgram_collector.inventory.result import Inventory, Seen
 
 MADE = Embodied(total_kilograms=Fraction(1_000), manufacturing_share=Fraction("0.9"),

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from wattgram.readings import Quality
-from wattgram_collector.inventory import esrs, files
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.lines import Relevance, Statement, inventory_lines
 from wattgram_collector.inventory.places import SCOPE_1, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Gas, Posting, Stage
+from wattgram_collector.inventory.report import esrs
+from wattgram_collector.inventory.report import tables as files
 from wattgram_collector.inventory.sci import Sci
 from wattgram_collector.inventory.tables import shipped_factors
 

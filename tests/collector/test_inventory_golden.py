@@ -15,8 +15,8 @@ from activity_rows import own
 from inventory_office import Office, document, leaf, line, read
 from inventory_parts import asset
 from pricing_desk import bare_environment
-from wattgram_collector.inventory import tcs
-from wattgram_collector.inventory.assets import Embodied
+from wattgram_collector.inventory.register.assets import Embodied
+from wattgram_collector.inventory.report import tcs
 
 SERVER = {"kind": "device_energy", "where": "onsite", "watts": "237", "hours_per_day": "24",
           "days": "365", "used_by": "servers", **own("0.328", "kg/kWh")}  # fmt: skip

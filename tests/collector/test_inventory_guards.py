@@ -19,10 +19,10 @@ from inventory_parts import (
     metering,
     used,
 )
-from wattgram_collector.inventory.assets import AssetRole, Embodied, Supply
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import AssetRole, Embodied, Supply
 from wattgram_collector.inventory.result import Inventory
 
 BILL = {"kwh": "5000", "country": "GB", "used_by": "servers"}

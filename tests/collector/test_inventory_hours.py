@@ -13,7 +13,7 @@ from builders import intensity
 from metered_scenes import DIRECT, FIRST, HOST, KILOWATT_HOUR, UK, Row, metering
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.intensity import Accounting, Scope
-from wattgram_collector.inventory import hours
+from wattgram_collector.inventory.metering import hours
 from wattgram_collector.inventory.result import SiteHour
 
 BOUGHT = intensity("GB", "20", scope=Scope.DIRECT, accounting=Accounting.MARKET)

@@ -28,10 +28,10 @@ from wattgram_collector.inventory.html.figures import basis_of
 from wattgram_collector.inventory.html.markdown import markdown_report
 from wattgram_collector.inventory.html.page import html_report
 from wattgram_collector.inventory.html.standing import leaf_id, line_id, line_name
-from wattgram_collector.inventory.ledger_file import Row
 from wattgram_collector.inventory.lines import ghg_total, leaf_sums
 from wattgram_collector.inventory.places import CATEGORIES, TcsLeaf
 from wattgram_collector.inventory.postings import Book, Method, Role
+from wattgram_collector.inventory.report.ledger_file import Row
 from wattgram_collector.inventory.result import Closed, SiteHour
 
 SIZES = {"g": 1, "kg": GRAMS_PER_KILOGRAM, "t": GRAMS_PER_TONNE}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from inventory_parts import asset, gateway, posting, used
-from wattgram_collector.inventory.assets import Register
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.invariants import BrokenError, require, require_signs
-from wattgram_collector.inventory.ledger_file import Row, ordered
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Register
+from wattgram_collector.inventory.report.ledger_file import Row, ordered
 
 REGISTER = Register([asset("srv"), gateway("gw")])
 LIFECYCLE = Factor(factor_id="f", value=Fraction(1), unit="kg/kWh", source="s",

@@ -31,7 +31,20 @@ from wattgram.readings import Quality
 from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Accounting, Losses, Scope, Tier
-from wattgram_collector.inventory.assets import (
+from wattgram_collector.inventory.factors import FactorBoundary
+from wattgram_collector.inventory.invariants import require
+from wattgram_collector.inventory.metering.energy import (
+    FUEL_NOTE,
+    NO_CONTRACT,
+    NOT_DIRECT_NOTE,
+    ON_SITE,
+    OTHERS_GENERATOR_NOTE,
+)
+from wattgram_collector.inventory.metering.metered import Metering
+from wattgram_collector.inventory.periods import Interval
+from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, TcsLeaf, scope_3
+from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import (
     Asset,
     AssetRole,
     MeteringPoint,
@@ -40,20 +53,7 @@ from wattgram_collector.inventory.assets import (
     SiteKind,
     Supply,
 )
-from wattgram_collector.inventory.energy import (
-    FUEL_NOTE,
-    NO_CONTRACT,
-    NOT_DIRECT_NOTE,
-    ON_SITE,
-    OTHERS_GENERATOR_NOTE,
-)
-from wattgram_collector.inventory.factors import FactorBoundary
-from wattgram_collector.inventory.invariants import require
-from wattgram_collector.inventory.ledger_file import ordered
-from wattgram_collector.inventory.metered import Metering
-from wattgram_collector.inventory.periods import Interval
-from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.report.ledger_file import ordered
 
 LIVE = [
     intensity("GB", f"{100 + at}.{at}{at}", scope=Scope.DIRECT, tier=Tier.LIVE,

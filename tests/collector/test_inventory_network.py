@@ -18,9 +18,9 @@ from wattgram_collector.accounting.emissions import Account
 from wattgram_collector.accounting.network import BUILT_IN, SWDM_V4_BOTH, segments
 from wattgram_collector.accounting.network_settings import NetworkSettings
 from wattgram_collector.accounting.terms import Counts, Segment
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, SiteKind
 from wattgram_collector.inventory.places import GhgPlace, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, Party, SiteKind
 
 ASKS = replace(UK, segments=segments(NetworkSettings()))
 

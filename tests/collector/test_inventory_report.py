@@ -14,7 +14,7 @@ import pytest
 from inventory_office import CONFIG, START, Office, document, leaf, line, read
 from inventory_parts import asset, gateway
 from pricing_desk import bare_environment
-from wattgram_collector.inventory.report_files import ALL
+from wattgram_collector.inventory.report.files import ALL
 from wattgram_collector.ledger.journal import JournalKind, JournalRecord
 from wattgram_collector.ledger.sqlite_journal import SqliteJournal
 

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_parts import YEAR, activity, asset, books, inventory, metering, used
-from wattgram_collector.inventory.exact_sums import ExactSum, exact_sum
-from wattgram_collector.inventory.ledger_file import ratio
-from wattgram_collector.inventory.partners import footprints, tcs_document
+from wattgram_collector.inventory.metering.exact_sums import ExactSum, exact_sum
 from wattgram_collector.inventory.periods import parse_period
-from wattgram_collector.inventory.report_files import folder_of, parse_formats, tables
+from wattgram_collector.inventory.report.files import folder_of, parse_formats, tables
+from wattgram_collector.inventory.report.ledger_file import ratio
+from wattgram_collector.inventory.report.partners import footprints, tcs_document
+from wattgram_collector.inventory.report.seen import ENERGY_HEADER, completeness, energy_line
+from wattgram_collector.inventory.report.summary import summary
 from wattgram_collector.inventory.result import Closed, Seen, SiteHour
-from wattgram_collector.inventory.seen_files import ENERGY_HEADER, completeness, energy_line
 from wattgram_collector.inventory.settings import ProductSettings
-from wattgram_collector.inventory.summary_text import summary
 
 
 def read(text: str) -> list[dict[str, str]]:

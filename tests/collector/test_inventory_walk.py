@@ -23,7 +23,7 @@ from inventory_office import START, Office, Row, document, read
 from inventory_parts import asset, gateway
 from pricing_desk import bare_environment
 from wattgram_collector.accounting.emissions import Account
-from wattgram_collector.inventory.assets import SiteKind
+from wattgram_collector.inventory.register.assets import SiteKind
 
 ENTRY = re.compile(r"journal entry (\d+), (\S+) line (\d+)")
 COMMAND = re.compile(r"wattgram-collector (explain --host \S+ --from \S+ --to \S+)")

@@ -24,12 +24,12 @@ from inventory_scene import HOSTILE, PERIOD, SETTINGS, assets, inventory, nothin
 from pricing_desk import bare_environment
 from wattgram_collector.exposition.own_inventory import InventoryMetrics
 from wattgram_collector.ingest.committer import Committer
-from wattgram_collector.inventory.assets import Register
-from wattgram_collector.inventory.hardware import shipped
-from wattgram_collector.inventory.ledger_file import Row
 from wattgram_collector.inventory.lines import Status, ghg_total
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.resolving import Resolver
 from wattgram_collector.inventory.postings import Method, Role, Stage
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.assets import Register
+from wattgram_collector.inventory.report.ledger_file import Row
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.inventory.to_date import (
     GROUPS_MAX,

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattgram_collector.inventory.ledger_file import (
+from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
+from wattgram_collector.inventory.postings import Method, Posting, Stage
+from wattgram_collector.inventory.report.ledger_file import (
     COLUMNS,
     DIGITS,
     decimal,
@@ -22,8 +24,6 @@ from wattgram_collector.inventory.ledger_file import (
     verify,
     write,
 )
-from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Method, Posting, Stage
 from wattgram_collector.reports.numbers import exact
 
 

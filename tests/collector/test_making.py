@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 from register_scenes import asset
 from wattgram.units import SECONDS_PER_YEAR
-from wattgram_collector.inventory.assets import (
+from wattgram_collector.inventory.making.embodied import rate_in_use, rate_while_on
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.lives import accrued_at, lifelong, rate_at, stretches
+from wattgram_collector.inventory.making.period import (
+    HardwareBasis,
+    MakingOfPeriod,
+    making_of_period,
+)
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.periods import midnight_unix_seconds, parse_period
+from wattgram_collector.inventory.places import TcsLeaf, scope_3
+from wattgram_collector.inventory.postings import Book, Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import (
     Asset,
     AssetRole,
     Build,
@@ -24,18 +36,6 @@ from wattgram_collector.inventory.assets import (
     Register,
     SiteKind,
 )
-from wattgram_collector.inventory.embodied import rate_in_use, rate_while_on
-from wattgram_collector.inventory.hardware import shipped
-from wattgram_collector.inventory.lives import accrued_at, lifelong, rate_at, stretches
-from wattgram_collector.inventory.making import (
-    HardwareBasis,
-    MakingOfPeriod,
-    making_of_period,
-)
-from wattgram_collector.inventory.periods import midnight_unix_seconds, parse_period
-from wattgram_collector.inventory.places import TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Book, Posting, Role, Stage
-from wattgram_collector.inventory.resolving import Resolver
 
 RESOLVER = Resolver(shipped())
 OWN = Embodied(

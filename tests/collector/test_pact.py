@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from wattgram.readings import Quality
-from wattgram_collector.inventory.pact import FootprintError, Product, footprint
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Book, Method, Posting, Stage
+from wattgram_collector.inventory.report.pact import FootprintError, Product, footprint
 
 YEAR = (1_735_689_600, 1_767_225_600)
 PRODUCT = Product(

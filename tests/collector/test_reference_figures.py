@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattgram_collector.inventory import outliers
-from wattgram_collector.inventory.hardware import shipped
+from wattgram_collector.inventory.making.hardware import shipped
 from wattgram_collector.inventory.outliers import Result
 from wattgram_collector.inventory.reference_figures import (
     COLUMNS,

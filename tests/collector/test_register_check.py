@@ -8,7 +8,9 @@ from fractions import Fraction
 import pytest
 
 from register_scenes import SERVER, asset
-from wattgram_collector.inventory.assets import (
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.register.assets import (
     Asset,
     AssetRole,
     Build,
@@ -17,10 +19,8 @@ from wattgram_collector.inventory.assets import (
     Register,
     Supply,
 )
-from wattgram_collector.inventory.hardware import shipped
-from wattgram_collector.inventory.register_check import Checker, Grade, Problem
-from wattgram_collector.inventory.register_journal import changes, kept_versions
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.check import Checker, Grade, Problem
+from wattgram_collector.inventory.register.journal import changes, kept_versions
 from wattgram_collector.ledger.journal import JournalKind, JournalRecord, chained
 
 DAY = date(2025, 6, 1)

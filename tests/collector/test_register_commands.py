@@ -14,7 +14,7 @@ import pytest
 
 from register_scenes import MemoryLedger, agent
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.inventory.register_commands import Ledgers, add_to
+from wattgram_collector.inventory.register.commands import Ledgers, add_to
 from wattgram_collector.ledger import AgentRecord
 from wattgram_collector.ledger.journal import verified
 

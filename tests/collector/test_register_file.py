@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattgram.readings import Quality
-from wattgram_collector.inventory.assets import (
+from wattgram_collector.inventory.register.assets import (
     Asset,
     AssetRole,
     Build,
@@ -24,8 +24,8 @@ from wattgram_collector.inventory.assets import (
     SiteKind,
     Supply,
 )
-from wattgram_collector.inventory.register_file import RegisterError, read_csv, read_toml
-from wattgram_collector.inventory.register_writing import (
+from wattgram_collector.inventory.register.file import RegisterError, read_csv, read_toml
+from wattgram_collector.inventory.register.writing import (
     from_journal,
     journal_text,
     write_csv,

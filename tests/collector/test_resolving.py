@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from register_scenes import asset
 from table_scripts import FIGURES, complaint_of, script
 from wattgram.readings import Quality
-from wattgram_collector.inventory import hardware
-from wattgram_collector.inventory.assets import Asset, Build, Embodied
 from wattgram_collector.inventory.decision import _EMPLOYEE_CLASSES, _NETWORK_CLASSES
 from wattgram_collector.inventory.factors import FactorBoundary
-from wattgram_collector.inventory.hardware import Hardware, shipped
-from wattgram_collector.inventory.models import Models, likeness, maker_of, words_of
-from wattgram_collector.inventory.resolving import Resolved, Resolver
+from wattgram_collector.inventory.making import hardware
+from wattgram_collector.inventory.making.hardware import Hardware, shipped
+from wattgram_collector.inventory.making.models import Models, likeness, maker_of, words_of
+from wattgram_collector.inventory.making.resolving import Resolved, Resolver
+from wattgram_collector.inventory.register.assets import Asset, Build, Embodied
 
 RESOLVER = Resolver(shipped())
 MODELS = Models(shipped().products)

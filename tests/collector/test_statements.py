@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from said_desk import SaidDesk
-from wattgram_collector.inventory import files
 from wattgram_collector.inventory.lines import Relevance, Status, inventory_lines
 from wattgram_collector.inventory.periods import parse_period
 from wattgram_collector.inventory.places import CATEGORIES, GhgPlace, TcsLeaf
+from wattgram_collector.inventory.report import tables as files
 from wattgram_collector.inventory.said.kept import Kept, Sourced, record_of
 from wattgram_collector.inventory.said.rows import Said, SaidError
 from wattgram_collector.inventory.said.statements import (

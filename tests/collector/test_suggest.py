@@ -12,9 +12,14 @@ import pytest
 
 from register_scenes import agent
 from wattgram.handshake import HostFacts
-from wattgram_collector.inventory.assets import AssetRole, Build, Party, SiteKind
 from wattgram_collector.inventory.decision import decide
-from wattgram_collector.inventory.suggest import class_of, draft, drafts, installed_gigabytes
+from wattgram_collector.inventory.register.assets import AssetRole, Build, Party, SiteKind
+from wattgram_collector.inventory.register.suggest import (
+    class_of,
+    draft,
+    drafts,
+    installed_gigabytes,
+)
 from wattgram_collector.ledger.sqlite import SqliteLedger
 
 GIB = 1 << 30

@@ -18,7 +18,7 @@ from referencing import Registry, Resource
 
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, TcsLeaf
 from wattgram_collector.inventory.postings import Method, Posting, Stage
-from wattgram_collector.inventory.tcs import Organisation, document, problems
+from wattgram_collector.inventory.report.tcs import Organisation, document, problems
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "tcs" / "schemas"
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattgram_collector.__main__ import main
-from wattgram_collector.inventory.what_if import (
+from wattgram_collector.inventory.making.what_if import (
     Line,
     Owned,
     Use,

@@ -18,13 +18,13 @@ from wattgram_collector.inventory.activities.activity import Activity, Column, t
 from wattgram_collector.inventory.activities.checking import Checker, Good, Rules
 from wattgram_collector.inventory.activities.kinds import KINDS, shipped_table
 from wattgram_collector.inventory.activities.reading import Form, rows_of
-from wattgram_collector.inventory.assets import Asset, Register
 from wattgram_collector.inventory.decision import decide
-from wattgram_collector.inventory.hardware import shipped
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.resolving import Resolver
 from wattgram_collector.inventory.places import CATEGORIES, TcsLeaf
 from wattgram_collector.inventory.postings import Posting, Role
-from wattgram_collector.inventory.register_file import read_toml
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.assets import Asset, Register
+from wattgram_collector.inventory.register.file import read_toml
 from wattgram_collector.inventory.said.instruments import COLUMNS as INSTRUMENT_COLUMNS
 from wattgram_collector.inventory.said.instruments import INSTRUMENTS
 from wattgram_collector.inventory.said.kept import Sort

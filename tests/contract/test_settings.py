@@ -71,16 +71,16 @@ def test_the_printed_default_is_the_default(kind: type[Any], tmp_path: Path) -> 
 def test_every_key_is_printed_below_its_help(kind: type[Any]) -> None:
     text = dump(kind())
 
-    def check(section: Any) -> None:
+    def check(section: Any, within: str = "") -> None:
         for field in dataclasses.fields(section):
             value = getattr(section, field.name)
             if dataclasses.is_dataclass(value):
-                check(value)
+                check(value, f"{within}{field.name}.")
                 continue
             assert field.metadata["help"].endswith(".")
             assert f"# {field.metadata['help']}\n" in text
             named = named_section(type(section), field.name)
-            assert (f"# [{field.name}.NAME]" if named else f"{field.name} =") in text
+            assert (f"# [{within}{field.name}.NAME]" if named else f"{field.name} =") in text
 
     check(kind())
 

@@ -6,9 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from wattgram_collector.inventory.hardware import shipped
-from wattgram_collector.inventory.register_columns import FIELDS
-from wattgram_collector.inventory.register_file import read_csv, read_toml
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.register.columns import FIELDS
+from wattgram_collector.inventory.register.file import read_csv, read_toml
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "assets.md").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
 from wattgram_collector.inventory.places import CATEGORIES, TcsLeaf
-from wattgram_collector.inventory.tcs import problems
+from wattgram_collector.inventory.report.tcs import problems
 from worked_example import PROGRAM, organisation
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1500)]

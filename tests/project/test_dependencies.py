@@ -159,8 +159,8 @@ EXPECTED = {"S603": 2, "S608": 40, "S314": 1, "S105": 3, "S104": 1, "S302": 1}
 def test_what_is_exempt_from_the_rules_of_security_is_little_and_known() -> None:
     """S608 is SQL put together of constants; S603 a program without a shell; S105 no password;
     S104 an address that is compared with; S314 the one XML reader, which refuses any document type
-    before it parses; S302 what a run itself put away in a file without a name. Another rule, or one
-    line more, is to be judged first.
+    before it parses; S302 what a run itself put away in a file without a name. Another rule, or
+    one line more, is to be judged first.
     """
     counted: dict[str, int] = {}
     for part in SHIPPED:

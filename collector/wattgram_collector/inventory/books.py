@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from wattgram_collector.inventory.activities.kept import Kept as KeptActivity
 from wattgram_collector.inventory.activities.kept import kept_activities
-from wattgram_collector.inventory.assets import Register
-from wattgram_collector.inventory.closing import Closing, closing_of
-from wattgram_collector.inventory.register_journal import kept_versions, register_of
+from wattgram_collector.inventory.register.assets import Register
+from wattgram_collector.inventory.register.journal import kept_versions, register_of
+from wattgram_collector.inventory.report.closing import Closing, closing_of
 from wattgram_collector.inventory.said.instruments import Instrument, kept_instruments
 from wattgram_collector.inventory.said.kept import Kept
 from wattgram_collector.inventory.said.statements import Remark, kept_statements

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wattgram_collector.inventory.assets import Asset, AssetRole, Party, SiteKind, Supply
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, GhgPlace, TcsLeaf, scope_3
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, Party, SiteKind, Supply
 
 
 class Consolidation(StrEnum):

@@ -13,28 +13,28 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from wattgram_collector.inventory import esrs
 from wattgram_collector.inventory.activities.activity import FactorTable
 from wattgram_collector.inventory.activities.kinds import shipped_table
-from wattgram_collector.inventory.assets_file import asset_rows
 from wattgram_collector.inventory.books import Books
-from wattgram_collector.inventory.closing import Closing, closed_factors, closed_rows
-from wattgram_collector.inventory.corrections import corrected, standing
 from wattgram_collector.inventory.decision import Consolidation, HardwareBasis
 from wattgram_collector.inventory.factors import Factor
 from wattgram_collector.inventory.guards import bills_of_metered_sites, once, unfuelled
-from wattgram_collector.inventory.hardware import shipped
 from wattgram_collector.inventory.invariants import require, require_signs
-from wattgram_collector.inventory.ledger_file import Row, ordered
 from wattgram_collector.inventory.lines import Line, inventory_lines, leaf_sums
-from wattgram_collector.inventory.making import MakingOfPeriod, making_of_period
-from wattgram_collector.inventory.metered import Metering
+from wattgram_collector.inventory.making.hardware import shipped
+from wattgram_collector.inventory.making.period import MakingOfPeriod, making_of_period
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.metering.metered import Metering
 from wattgram_collector.inventory.outliers import outliers
 from wattgram_collector.inventory.periods import ReportPeriod
 from wattgram_collector.inventory.postings import Posting
 from wattgram_collector.inventory.reckoned import reckoned, unpriced
 from wattgram_collector.inventory.reference_figures import bands
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.report import esrs
+from wattgram_collector.inventory.report.assets import asset_rows
+from wattgram_collector.inventory.report.closing import Closing, closed_factors, closed_rows
+from wattgram_collector.inventory.report.corrections import corrected, standing
+from wattgram_collector.inventory.report.ledger_file import Row, ordered
 from wattgram_collector.inventory.result import Closed, Inventory, Unknown
 from wattgram_collector.inventory.said.instruments import instruments_of_period
 from wattgram_collector.inventory.said.instruments import rows as rows_of

@@ -17,14 +17,14 @@ from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.accounting.terms import Terms
 from wattgram_collector.intensity import Intensity, Losses, Scope, Signal
-from wattgram_collector.inventory.energy import (
+from wattgram_collector.inventory.factors import Factor, FactorBoundary
+from wattgram_collector.inventory.metering.energy import (
     FACTOR_TIERS,
     ON_SITE,
     ON_SITE_NOTE,
     losses_key,
     supply_key,
 )
-from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.postings import Posting
 from wattgram_collector.ledger.columns import Rates
 from wattgram_collector.ledger.sums import Family

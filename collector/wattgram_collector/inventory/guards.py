@@ -20,11 +20,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from wattgram_collector.inventory.activities.activity import Activity
-from wattgram_collector.inventory.assets import Register
-from wattgram_collector.inventory.cutting import interval_of, split
+from wattgram_collector.inventory.metering.cutting import interval_of, split
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Register
 from wattgram_collector.inventory.result import Unknown
 
 _OF_ELECTRICITY = frozenset({Stage.USE, Stage.ELECTRICITY_SUPPLY, Stage.LOSSES})

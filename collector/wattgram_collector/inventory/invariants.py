@@ -12,14 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from wattgram_collector.inventory.assets import Asset, Party, Register
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
-from wattgram_collector.inventory.ledger_file import Row, instant
 from wattgram_collector.inventory.lines import require_invariants as require_once
-from wattgram_collector.inventory.lives import holding
+from wattgram_collector.inventory.making.lives import holding
 from wattgram_collector.inventory.periods import day_of
 from wattgram_collector.inventory.places import SCOPE_2, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Asset, Party, Register
+from wattgram_collector.inventory.report.ledger_file import Row, instant
 
 SUPPLY: Final = scope_3(3, "3b")
 LOSSES: Final = scope_3(3, "3c")

@@ -8,8 +8,8 @@ from dataclasses import replace
 from wattgram_collector.inventory.activities.activity import FactorTable, RowError
 from wattgram_collector.inventory.activities.kept import Kept
 from wattgram_collector.inventory.activities.kinds import KINDS
-from wattgram_collector.inventory.cutting import within
 from wattgram_collector.inventory.guards import Reckoned
+from wattgram_collector.inventory.metering.cutting import within
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.postings import Posting, Role
 from wattgram_collector.inventory.result import Unknown

@@ -8,13 +8,13 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from wattgram_collector.inventory.esrs import Row as EsrsRow
 from wattgram_collector.inventory.factors import Factor
-from wattgram_collector.inventory.ledger_file import Row
 from wattgram_collector.inventory.lines import Line, Sum
 from wattgram_collector.inventory.periods import ReportPeriod
 from wattgram_collector.inventory.places import TcsLeaf
 from wattgram_collector.inventory.postings import Posting
+from wattgram_collector.inventory.report.esrs import Row as EsrsRow
+from wattgram_collector.inventory.report.ledger_file import Row
 from wattgram_collector.inventory.sci import Sci
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.ledger.journal import GENESIS

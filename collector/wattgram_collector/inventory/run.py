@@ -10,9 +10,9 @@ from typing import NamedTuple
 from wattgram_collector.config import CollectorConfig
 from wattgram_collector.inventory.books import Books, books_of
 from wattgram_collector.inventory.engine import inventory_of
-from wattgram_collector.inventory.metered import Metering, metered_postings
-from wattgram_collector.inventory.partners import Footprints, footprints
+from wattgram_collector.inventory.metering.metered import Metering, metered_postings
 from wattgram_collector.inventory.periods import ReportPeriod
+from wattgram_collector.inventory.report.partners import Footprints, footprints
 from wattgram_collector.inventory.result import Inventory
 from wattgram_collector.inventory.said.instruments import instruments_of_period
 from wattgram_collector.inventory.said.instruments_commands import contracts

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 from wattgram.readings import Quality
 from wattgram.units import SECONDS_PER_HOUR, WATTS_PER_KILOWATT
-from wattgram_collector.inventory.assets import Register
-from wattgram_collector.inventory.lives import lifelong
-from wattgram_collector.inventory.metered import Metering
+from wattgram_collector.inventory.making.lives import lifelong
+from wattgram_collector.inventory.making.resolving import Resolver
+from wattgram_collector.inventory.metering.metered import Metering
 from wattgram_collector.inventory.outliers import Result, embodied, facility, power, software
 from wattgram_collector.inventory.postings import Method, Posting, Stage
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.assets import Register
 from wattgram_collector.inventory.result import Inventory
 
 

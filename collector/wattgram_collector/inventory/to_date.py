@@ -13,15 +13,15 @@ from fractions import Fraction
 from typing import Final, TypeVar
 
 from wattgram.units import JOULES_PER_KILOWATT_HOUR, SECONDS_PER_DAY
-from wattgram_collector.inventory.assets import Register
 from wattgram_collector.inventory.decision import Consolidation
 from wattgram_collector.inventory.html.digest import Digest, Tally, digest
 from wattgram_collector.inventory.html.standing import Standing
 from wattgram_collector.inventory.lines import Status
-from wattgram_collector.inventory.making import making_of_period
+from wattgram_collector.inventory.making.period import making_of_period
+from wattgram_collector.inventory.making.resolving import Resolver
 from wattgram_collector.inventory.periods import ReportPeriod, day_of
 from wattgram_collector.inventory.postings import Book, Method, Posting, Role, Stage
-from wattgram_collector.inventory.resolving import Resolver
+from wattgram_collector.inventory.register.assets import Register
 from wattgram_collector.inventory.result import Inventory, Seen
 from wattgram_collector.inventory.settings import InventorySettings
 

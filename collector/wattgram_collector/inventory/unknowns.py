@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.inventory.energy import (
+from wattgram_collector.inventory.metering.energy import (
     FUEL_NOTE,
     NO_ASSET,
     NO_CONTRACT,

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from wattgram.lock import only_one
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.inventory.closing import faults
+from wattgram_collector.inventory.report.closing import faults
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_restore import backup, restore
 from wattgram_collector.ledger.sqlite_seals import seal

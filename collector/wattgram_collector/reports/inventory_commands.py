@@ -15,18 +15,18 @@ from typing import Final
 from wattgram.settings import as_data
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.inventory.closing import closing_of, closing_record
 from wattgram_collector.inventory.engine import UnitError
 from wattgram_collector.inventory.periods import (
     ReportPeriod,
     midnight_unix_seconds,
     parse_period,
 )
-from wattgram_collector.inventory.report_check import CheckError, check
-from wattgram_collector.inventory.report_files import ALL, folder_of, parse_formats
+from wattgram_collector.inventory.report.check import CheckError, check
+from wattgram_collector.inventory.report.closing import closing_of, closing_record
+from wattgram_collector.inventory.report.files import ALL, folder_of, parse_formats
+from wattgram_collector.inventory.report.summary import summary
 from wattgram_collector.inventory.result import Closed
 from wattgram_collector.inventory.run import Run, run
-from wattgram_collector.inventory.summary_text import summary
 from wattgram_collector.ledger import storage
 from wattgram_collector.ledger.journal import canonical
 from wattgram_collector.progress import Tell, shown

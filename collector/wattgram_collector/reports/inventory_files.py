@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from wattgram_collector import __version__
-from wattgram_collector.inventory import files, ledger_file, seen_files
 from wattgram_collector.inventory.html.beside import Beside, Month, months_of
 from wattgram_collector.inventory.html.markdown import markdown_report
 from wattgram_collector.inventory.html.page import html_report
-from wattgram_collector.inventory.metered import Metering
-from wattgram_collector.inventory.partners import Footprints
-from wattgram_collector.inventory.report_files import (
+from wattgram_collector.inventory.metering.metered import Metering
+from wattgram_collector.inventory.report import ledger_file
+from wattgram_collector.inventory.report import seen as seen_files
+from wattgram_collector.inventory.report import tables as files
+from wattgram_collector.inventory.report.files import (
     ALL,
     MANIFEST,
     documents,
     manifest_of,
     tables,
 )
+from wattgram_collector.inventory.report.partners import Footprints
 from wattgram_collector.inventory.result import Inventory, SiteHour
 
 _MANIFEST_BYTES_MAX: Final = 1 << 20

@@ -23,11 +23,11 @@ from wattgram_collector.inventory.activities.cells import (
     ratio,
     text,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.factors import Factor, FactorBoundary, GwpSet
 from wattgram_collector.inventory.grid_table import Constant
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.postings import Posting
+from wattgram_collector.inventory.register.assets import Party
 
 PERCENT: Final = 100
 _YEAR: Final = re.compile(r"(19|20)[0-9]{2}", re.ASCII)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from wattgram_collector.inventory.exact_sums import ExactSum
+from wattgram_collector.inventory.metering.exact_sums import ExactSum
 from wattgram_collector.inventory.periods import day_of
 from wattgram_collector.inventory.result import SiteHour
 

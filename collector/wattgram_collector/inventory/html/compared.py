@@ -9,7 +9,6 @@ from wattgram.units import GRAMS_PER_TONNE
 from wattgram_collector.exposition.pages.frame import section
 from wattgram_collector.exposition.pages.html import EMPTY, Content, Html, tag
 from wattgram_collector.exposition.pages.words import UNKNOWN
-from wattgram_collector.inventory.esrs import Row
 from wattgram_collector.inventory.html.figures import (
     Basis,
     cells,
@@ -21,6 +20,7 @@ from wattgram_collector.inventory.html.figures import (
     quality,
 )
 from wattgram_collector.inventory.html.standing import Standing
+from wattgram_collector.inventory.report.esrs import Row
 
 _SUM: Final = Basis("sum of the lines", {}, stated="as its lines above")
 

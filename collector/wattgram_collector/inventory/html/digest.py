@@ -14,10 +14,10 @@ from typing import Final, TypeVar
 
 from wattgram.readings import Quality
 from wattgram_collector.inventory.html.methods import How, how
-from wattgram_collector.inventory.ledger_file import Row
 from wattgram_collector.inventory.lines import TIER_UNCERTAINTY_RATIOS
 from wattgram_collector.inventory.places import GhgPlace, TcsLeaf
 from wattgram_collector.inventory.postings import Book, Method, Posting, Role
+from wattgram_collector.inventory.report.ledger_file import Row
 
 LARGEST: Final = 5
 """How many postings of a line are shown where all would be too many."""

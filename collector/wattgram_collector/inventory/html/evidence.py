@@ -36,11 +36,11 @@ from wattgram_collector.inventory.html.standing import (
     line_id,
     line_name,
 )
-from wattgram_collector.inventory.ledger_file import Row, instant
 from wattgram_collector.inventory.lines import TIER_UNCERTAINTY_RATIOS, Line
 from wattgram_collector.inventory.periods import day_of, midnight_unix_seconds
 from wattgram_collector.inventory.places import TcsLeaf
 from wattgram_collector.inventory.postings import Method
+from wattgram_collector.inventory.report.ledger_file import Row, instant
 
 FACTORS_MAX: Final = 150
 _PUBLISHED: Final = "published"

@@ -24,8 +24,8 @@ from wattgram_collector.exposition.pages.words import (
     unit_of,
 )
 from wattgram_collector.inventory.html.digest import TIERS, Tally
-from wattgram_collector.inventory.ledger_file import decimal
 from wattgram_collector.inventory.lines import Sum
+from wattgram_collector.inventory.report.ledger_file import decimal
 
 CO2E: Final = "CO2e"
 _GAP: Final = "\N{NARROW NO-BREAK SPACE}"

@@ -28,9 +28,9 @@ from wattgram_collector.inventory.activities.pricing import (
     unpriced,
     wrong,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.places import SCOPE_2, GhgPlace, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Stage
+from wattgram_collector.inventory.register.assets import Party
 
 _O_LEAVES: Final = {
     "servers": TcsLeaf.O_SERVERS,

@@ -28,10 +28,10 @@ from wattgram_collector.inventory.activities.pricing import (
     unpriced,
     wrong,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.factors import Factor
 from wattgram_collector.inventory.places import SCOPE_1, GhgPlace, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Party
 
 FUEL_COLUMNS: Final = (
     Column("fuel", "which: diesel, petrol, natural_gas …", text),

@@ -34,10 +34,10 @@ from wattgram_collector.inventory.activities.pricing import (
     said,
     wrong,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.factors import Factor
 from wattgram_collector.inventory.places import SCOPE_2, GhgPlace, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Stage
+from wattgram_collector.inventory.register.assets import Party
 
 NOT_CONSEQUENTIAL: Final = "consequential_safe=false"
 NEVER_ALONE: Final = "swd4_embodied"

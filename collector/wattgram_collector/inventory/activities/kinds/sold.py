@@ -44,9 +44,9 @@ from wattgram_collector.inventory.activities.pricing import (
     unit_of,
     wrong,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.places import TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Party
 
 _SITE_NAMES: Final = tuple(one.name for one in SITE_COLUMNS)
 

@@ -43,10 +43,10 @@ from wattgram_collector.inventory.activities.spending import (
     spend_units,
     spent,
 )
-from wattgram_collector.inventory.assets import Party
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.places import SCOPE_1, GhgPlace, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
+from wattgram_collector.inventory.register.assets import Party
 
 METHODS: Final = {
     "T01": "fuel, electricity and refrigerants of the vehicle",

@@ -1,0 +1,1 @@
+"""What the making of an asset emitted: its figure, its life, its two books, and what-ifs."""

@@ -1,0 +1,1 @@
+"""What agents metered, as postings."""
