@@ -21,7 +21,7 @@ from collector_fakes import configured
 from letting_in import ADMIN_TOKEN, READ_TOKEN, bearing, live
 from wattgram_collector.access.http import Guard
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.exposition.api import activity_posts
+from wattgram_collector.exposition.api import activity_posts, posts
 from wattgram_collector.exposition.api.activity_answers import activities
 from wattgram_collector.exposition.api.activity_posts import ActivitiesDesk
 from wattgram_collector.exposition.api.asked import ApiError
@@ -167,7 +167,7 @@ async def test_more_than_is_taken_at_once(road: Road, monkeypatch: pytest.Monkey
 
 
 async def test_a_body_that_does_not_come(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activity_posts, "BODY_SECONDS_MAX", 0)
+    monkeypatch.setattr(posts, "BODY_SECONDS_MAX", 0)
 
     async def endless() -> AsyncIterator[bytes]:
         yield b"["
@@ -199,7 +199,7 @@ async def test_a_ledger_that_takes_nothing_and_a_crowd_before_it(tmp_path: Path)
     held = Held()
     async with road_of(tmp_path, held) as road:
         asking = {asyncio.ensure_future(road.post(ROWS))
-                  for _ in range(activity_posts.WAITING_MAX + 1)}  # fmt: skip
+                  for _ in range(posts.WAITING_MAX + 1)}  # fmt: skip
         (sent_away,), waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
         held.may_open.set()
         answers = await asyncio.gather(*waiting)

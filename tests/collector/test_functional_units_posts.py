@@ -21,7 +21,7 @@ from api_scene import asking
 from collector_fakes import configured
 from letting_in import ADMIN_TOKEN, READ_TOKEN, bearing, live
 from wattgram_collector.access.http import Guard
-from wattgram_collector.exposition.api import units_posts
+from wattgram_collector.exposition.api import posts as limits
 from wattgram_collector.exposition.api.openapi import document
 from wattgram_collector.exposition.api.units_posts import BODY_BYTES_MAX, UnitsDesk
 from wattgram_collector.exposition.api.units_table import PATH, ROWS_MAX
@@ -173,7 +173,7 @@ async def test_posts_at_once_are_taken_one_after_the_other_and_too_many_are_sent
         assert may_open.wait(20)
         return storage.journalling(config)
 
-    rows = [{**ROW, "source": f"s{at}"} for at in range(units_posts.WAITING_MAX + 3)]
+    rows = [{**ROW, "source": f"s{at}"} for at in range(limits.WAITING_MAX + 3)]
     async with side_of(tmp_path, opened) as side:
         posts = [asyncio.ensure_future(side.post([row])) for row in rows]
         sent_away = [await next_one for next_one in islice(asyncio.as_completed(posts), 3)]
@@ -181,8 +181,8 @@ async def test_posts_at_once_are_taken_one_after_the_other_and_too_many_are_sent
         answers = await asyncio.gather(*posts)
 
         assert [status for status, _ in sent_away] == [503] * 3
-        assert [status for status, _ in answers].count(200) == units_posts.WAITING_MAX
-        assert len(side.kept) == units_posts.WAITING_MAX
+        assert [status for status, _ in answers].count(200) == limits.WAITING_MAX
+        assert len(side.kept) == limits.WAITING_MAX
 
 
 async def test_what_is_kept_is_read_over_http(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.accounting.budget_settings import EmissionLimitSettings
 from wattgram_collector.budgeting import Budgeting
+from wattgram_collector.exposition.own_gauge import gauge
 from wattgram_collector.views.model import Budget
 
 _BUDGET = ("budget", "window")
@@ -31,14 +32,14 @@ class BudgetMetrics(Collector):
         budgets = self._budgeting.reckoned(seconds)
         yield from _budgets(budgets)
         windows = {one.name: one.window for one in budgets}
-        yield _gauge(
+        yield gauge(
             "wattgram_carbon_budget_unpriced_energy_joules",
             "Energy of the present period in joules for which no carbon intensity is known: what "
             "it emitted is not in the used grams.",
             _BUDGET,
             _labelled(self._budgeting.unpriced_joules(seconds), windows),
         )
-        yield _gauge(
+        yield gauge(
             "wattgram_carbon_budget_emission_rate_grams_per_second",
             "What the hosts of the budget emit now in grams of CO2e per second, of those whose "
             "power and carbon intensity are known.",
@@ -50,13 +51,13 @@ class BudgetMetrics(Collector):
 
 def _budgets(budgets: Iterable[Budget]) -> Iterable[Metric]:
     of = {(one.name, one.window): one for one in budgets}
-    yield _gauge(
+    yield gauge(
         "wattgram_carbon_budget_grams",
         "The budget of the period in grams of CO2e.",
         _BUDGET,
         {labels: one.grams for labels, one in of.items()},
     )
-    yield _gauge(
+    yield gauge(
         "wattgram_carbon_budget_used_grams",
         "What was emitted of it in the present period in grams of CO2e, as it stands now: "
         "location-based, hosts and the overhead of their facility. Falls when a period begins "
@@ -64,19 +65,19 @@ def _budgets(budgets: Iterable[Budget]) -> Iterable[Metric]:
         _BUDGET,
         {labels: one.used_grams for labels, one in of.items()},
     )
-    yield _gauge(
+    yield gauge(
         "wattgram_carbon_budget_used_ratio",
         "Part of the budget that is used: over 1 it is exceeded.",
         _BUDGET,
         {labels: one.used_ratio for labels, one in of.items()},
     )
-    yield _gauge(
+    yield gauge(
         "wattgram_carbon_budget_elapsed_ratio",
         "Part of the period that has passed.",
         _BUDGET,
         {labels: one.elapsed_ratio for labels, one in of.items()},
     )
-    yield _gauge(
+    yield gauge(
         "wattgram_carbon_budget_window_seconds",
         "Length of the present period in seconds.",
         _BUDGET,
@@ -87,13 +88,13 @@ def _budgets(budgets: Iterable[Budget]) -> Iterable[Metric]:
 def _limits(
     limits: Mapping[str, EmissionLimitSettings], rates: Mapping[str, float]
 ) -> Iterable[Metric]:
-    yield _gauge(
+    yield gauge(
         "wattgram_emission_limit_grams_per_second",
         "A rate of emission that is too much, in grams of CO2e per second: emission_limits.",
         ("limit",),
         {(name,): one.grams_per_second for name, one in limits.items()},
     )
-    yield _gauge(
+    yield gauge(
         "wattgram_emission_limit_present_rate_grams_per_second",
         "What the hosts that the limit is about emit now in grams of CO2e per second, of those "
         "whose power and carbon intensity are known. Limits may overlap: do not sum.",
@@ -106,16 +107,3 @@ def _labelled(
     values: Mapping[str, float], windows: Mapping[str, str]
 ) -> dict[tuple[str, ...], float]:
     return {(name, windows[name]): value for name, value in values.items()}
-
-
-def _gauge(
-    name: str,
-    text: str,
-    labels: tuple[str, ...],
-    values: Mapping[tuple[str, ...], float | None],
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for label_values, value in values.items():
-        if value is not None:
-            family.add_metric(label_values, value)
-    return family

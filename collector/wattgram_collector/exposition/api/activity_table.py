@@ -7,6 +7,7 @@ from typing import Final
 
 from wattgram_collector.exposition.api.activity_answers import ActivitiesReport
 from wattgram_collector.exposition.api.asked import Json, Parameter
+from wattgram_collector.exposition.api.posts import FORMS
 from wattgram_collector.exposition.api.shapes import schema
 from wattgram_collector.exposition.api.table import BASE
 from wattgram_collector.inventory.activities.reading import Form
@@ -14,11 +15,6 @@ from wattgram_collector.inventory.activities.reading import Form
 PATH: Final = f"{BASE}/activities"
 ROWS_MAX: Final = 5_000
 REFUSED: Final = 422
-FORMS: Final = {
-    "application/json": Form.JSON,
-    "application/x-ndjson": Form.JSON_LINES,
-    "text/csv": Form.CSV,
-}
 _SWITCH: Final = ("true", "false")
 PARAMETERS: Final = (
     Parameter(name="file", default="posted", help="Name that the rows are kept under."),

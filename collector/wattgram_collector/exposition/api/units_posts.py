@@ -1,17 +1,15 @@
 """POST /api/v1/functional-units: counts into the journal, all of a request or none.
 
-For admins only. What is taken is durable when the answer leaves; the same again changes nothing,
-so that a client may post until it is answered.
+For admins only.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -20,9 +18,10 @@ from wattgram.units import BYTES_PER_MEBIBYTE
 from wattgram_collector.access.credentials import Role
 from wattgram_collector.access.http import needs
 from wattgram_collector.exposition.api.asked import ApiError, Json, read
+from wattgram_collector.exposition.api.posts import Turns, body_of, form_of, refused
 from wattgram_collector.exposition.api.shapes import plain
 from wattgram_collector.exposition.api.units_answers import Taken
-from wattgram_collector.exposition.api.units_table import FORMS, PARAMETERS, PATH, ROWS_MAX
+from wattgram_collector.exposition.api.units_table import PARAMETERS, PATH, ROWS_MAX
 from wattgram_collector.inventory.activities.reading import Form
 from wattgram_collector.inventory.said.kept import (
     Changes,
@@ -40,13 +39,9 @@ from wattgram_collector.ledger.journal import JournalRecord
 
 LOG: Final = logging.getLogger("wattgram.collector")
 BODY_BYTES_MAX: Final = BYTES_PER_MEBIBYTE
-WAITING_MAX: Final = 4
-RETRY_SECONDS: Final = 5
-BUSY: Final = 503
 PROBLEMS_MAX: Final = 100
 """So many are told of one request."""
 ORIGIN: Final = "posted"
-PROBLEM: Final = "application/problem+json"
 
 
 class UnitsDesk:
@@ -56,8 +51,7 @@ class UnitsDesk:
         """`opened` opens the journal to be written to, from any thread; raises LedgerError."""
         self._opened = opened
         self._shelf = Shelf(units_sort(timezone))
-        self._one_at_a_time = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(PATH, self.answer)]
@@ -66,35 +60,25 @@ class UnitsDesk:
     async def answer(self, request: web.Request) -> web.Response:
         try:
             asked = read(PARAMETERS, request.query.items(), int(time.time()))
-            form = FORMS.get(request.content_type)
-            if form is None:
-                raise ApiError(415, f"Content-Type must be one of {', '.join(FORMS)}")
-            body = await _body(request)
+            form = form_of(request)
+            body = await body_of(request, BODY_BYTES_MAX)
             found = await self._taken(body, form, is_replacing=asked["replace"] == "true")
         except ApiError as error:
-            return _refused(error.problem)
+            return refused(error.problem)
         except SaidError as error:
-            return _refused(_problem(error))
+            return refused(_problem(error))
         return web.json_response(plain(found))
 
     async def _taken(self, body: bytes, form: Form, *, is_replacing: bool) -> Taken:
-        if self._waiting >= WAITING_MAX:
-            raise ApiError(503, f"{self._waiting} requests are being taken: post again soon")
-        self._waiting += 1
         try:
-            # Shielded: what is being written is written, whether or not anybody waits for it.
-            return await asyncio.shield(self._in_turn(body, form, is_replacing=is_replacing))
+            return await self._turns.take(
+                partial(self._take, body, form, is_replacing=is_replacing)
+            )
         except SaidError:
             raise
         except (LedgerError, ValueError) as error:
             LOG.warning("units_not_taken reason=%r", str(error))
             raise ApiError(503, f"the ledger cannot be written to: {error}") from error
-        finally:
-            self._waiting -= 1
-
-    async def _in_turn(self, body: bytes, form: Form, *, is_replacing: bool) -> Taken:
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._take, body, form, is_replacing=is_replacing)
 
     def _take(self, body: bytes, form: Form, *, is_replacing: bool) -> Taken:
         """Raises SaidError, LedgerError."""
@@ -116,21 +100,6 @@ class UnitsDesk:
 
 def _ids(found: list[Sourced[UnitCount]]) -> tuple[str, ...]:
     return tuple(one.value.entry_id for one in found)
-
-
-def _refused(problem: Json) -> web.Response:
-    text = json.dumps(problem)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if problem["status"] == BUSY else {}
-    return web.Response(status=problem["status"], text=text, content_type=PROBLEM, headers=headers)
-
-
-async def _body(request: web.Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise ApiError(413, f"more than {BODY_BYTES_MAX} bytes: post less at once")
-    return bytes(body)
 
 
 def _problem(error: SaidError) -> Json:

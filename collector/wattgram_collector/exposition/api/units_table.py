@@ -6,19 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from wattgram_collector.exposition.api.asked import Json, Parameter
+from wattgram_collector.exposition.api.posts import FORMS
 from wattgram_collector.exposition.api.shapes import schema
 from wattgram_collector.exposition.api.table import BASE
 from wattgram_collector.exposition.api.units_answers import Taken
-from wattgram_collector.inventory.activities.reading import Form
 from wattgram_collector.inventory.said.units import COLUMNS
 
 PATH: Final = f"{BASE}/functional-units"
 ROWS_MAX: Final = 1_000
-FORMS: Final = {
-    "application/json": Form.JSON,
-    "application/x-ndjson": Form.JSON_LINES,
-    "text/csv": Form.CSV,
-}
 PARAMETERS: Final = (
     Parameter(
         name="replace", default="false", choices=("true", "false"),
