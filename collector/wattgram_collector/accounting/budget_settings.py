@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattgram.readings import require_label
 from wattgram.settings import setting
 from wattgram.units import GRAMS_PER_KILOGRAM, GRAMS_PER_TONNE, SECONDS_PER_HOUR
+from wattgram_collector.timezones import is_timezone
 
 GRAMS_MAX: Final = 1e15
 SECTIONS_MAX: Final = 100
@@ -45,12 +45,8 @@ class BudgetSettings(Selection):
         if len(given) != 1:
             raise ValueError("give one of grams, kilograms and tonnes")
         _require_grams("the budget", self.total_grams)
-        try:
-            ZoneInfo(self.timezone)
-        except (OSError, ValueError, ZoneInfoNotFoundError) as error:
-            raise ValueError(
-                f"timezone must be a name such as Europe/Berlin: {self.timezone!r}"
-            ) from error
+        if not is_timezone(self.timezone):
+            raise ValueError(f"timezone must be a name such as Europe/Berlin: {self.timezone!r}")
 
     @property
     def total_grams(self) -> float:

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from wattgram.units import ACCOUNTING_SLOT_SECONDS
+from wattgram_collector.timezones import is_timezone
 
 _NAMED: Final = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(\d{2})(?:-(\d{2}))?))?", re.ASCII)
 _MONTHS_PER_QUARTER: Final = 3
@@ -123,7 +124,5 @@ def _day(text: str) -> date:
 
 
 def _require_timezone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}") from error
+    if not is_timezone(name):
+        raise ValueError(f"there is no time zone {name!r}")

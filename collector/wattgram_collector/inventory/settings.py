@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattgram.settings import setting
 from wattgram_collector.inventory.decision import Consolidation, HardwareBasis
+from wattgram_collector.timezones import is_timezone
 
 PERCENT_MAX: Final = 100.0
 MINUTES_MAX: Final = 1440.0
@@ -89,9 +89,5 @@ class InventorySettings:
             raise ValueError("net_revenue must not be below zero")
         if self.registered_country and len(self.registered_country) != len("DE"):
             raise ValueError("registered_country is two letters, such as DE")
-        try:
-            ZoneInfo(self.timezone)
-        except (OSError, ValueError, ZoneInfoNotFoundError) as error:
-            raise ValueError(
-                f"timezone must be a name such as Europe/Berlin: {self.timezone!r}"
-            ) from error
+        if not is_timezone(self.timezone):
+            raise ValueError(f"timezone must be a name such as Europe/Berlin: {self.timezone!r}")
