@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ from wattgram_collector.inventory.activities.commands import ActivityLedgers
 from wattgram_collector.inventory.making import what_if_commands
 from wattgram_collector.inventory.register import commands as register_commands
 from wattgram_collector.inventory.register.commands import Ledgers
+from wattgram_collector.inventory.report.closing import faults
 from wattgram_collector.inventory.said import (
     instruments_commands,
     statements_commands,
@@ -41,7 +43,10 @@ EXIT_BAD_CONFIG: Final = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage."""
+    """Run one command; return its exit code: 0 done, 1 failed, 2 bad configuration or usage.
+
+    A command that was interrupted has failed, unless it is the one that serves until it is.
+    """
     options = _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
     try:
         config = load_config(options.config, os.environ)
@@ -52,10 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wattgram-collector: {error}", file=sys.stderr)
         return EXIT_BAD_CONFIG
     logs.configure(config.log.level, config.log.format)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names are of any script, terminals are not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return int(options.command(config, options))
     except KeyboardInterrupt:
-        return 0
+        if options.command is _run:
+            return 0
+        print("wattgram-collector: interrupted", file=sys.stderr)
+        return EXIT_FAILURE
     except (LedgerError, OSError) as error:
         print(f"wattgram-collector: {error}", file=sys.stderr)
         return EXIT_FAILURE
@@ -157,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     agents.add_argument("--json", action="store_true", help="as JSON")
     access.add_to(commands, common)
     authority_commands.add_to(commands, common)
-    storage.add_commands(commands, common)
+    storage.add_commands(commands, common, faults)
     greenest.add_to(commands, common)
     reports.add_to(commands, common)
     export_commands.add_to(commands, common)

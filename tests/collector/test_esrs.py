@@ -71,6 +71,16 @@ def test_every_category_is_there_and_says_what_it_is() -> None:
     assert status["scope_3_4"] == status["scope_3_15"] == "not_evaluated"
 
 
+def test_a_total_of_which_a_part_has_no_factor_says_so() -> None:
+    whole = inventory_lines([posting(SCOPE_1, 1)], {})
+    found = table(whole, net_revenue=Fraction(1))
+
+    assert {row.status for row in found if row.line.startswith(("total", "int"))} == {"calculated"}
+    assert rows()["total_market"].status == "incomplete"
+    assert rows(net_revenue=Fraction(1))["intensity_location"].status == "incomplete"
+    assert rows()["scope_3_1"].status == "calculated"
+
+
 def test_intensity_per_net_revenue_by_both_methods() -> None:
     found = rows(net_revenue=Fraction(1_000), currency="NOK")
 

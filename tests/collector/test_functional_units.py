@@ -423,6 +423,9 @@ def test_a_period_is_listed_with_what_is_not_counted(desk: SaidDesk) -> None:
     (november,) = desk.json("units", "list", "--period", "2025-11")
     assert november["count"] == "100"
     assert november["remarks"] == []
+    assert desk.run("units", "list", "--period", "2025-11") == 0
+    assert "of 1 entry\n" in desk.out
+    assert f"id {KEY!r}" in desk.out, "withdraw asks for it"
     (day,) = desk.json("units", "list", "--period", "2025-11-07")
     assert day["count"] is None
     assert day["not_counted"] == [KEY]

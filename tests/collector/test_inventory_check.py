@@ -46,6 +46,12 @@ def manifest(contents: Contents, said: dict[str, Any]) -> str:
     return files.manifest(sums, said)
 
 
+def restate(contents: Contents, **said: object) -> None:
+    """Make a manifest say something else, as its author would."""
+    before = json.loads(contents["manifest.json"])
+    contents["manifest.json"] = files.manifest(before["files"], {**before, **said}).encode()
+
+
 @cache
 def everything() -> Contents:
     kept = [activity(kind, f"a{number}", **row) for number, (kind, row) in enumerate(EXAMPLES)]
@@ -84,6 +90,22 @@ def test_any_changed_byte_is_found(name: str) -> None:
 
     with pytest.raises(CheckError, match=rf"{name}|manifest\.json|is missing|is in no"):
         check(contents)
+
+
+def test_any_changed_byte_of_the_manifest_is_found() -> None:
+    contents = dict(corrected())
+    content = contents["manifest.json"]
+
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1
+        contents["manifest.json"] = bytes(changed)
+        with pytest.raises(CheckError):
+            check(contents)
+    for changed in (content[:-1], content + b"\n", content.replace(b"  ", b" ", 1)):
+        contents["manifest.json"] = bytes(changed)
+        with pytest.raises(CheckError, match=r"manifest\.json: was changed"):
+            check(contents)
 
 
 def test_files_that_are_missing_or_too_many_are_found() -> None:
@@ -125,8 +147,7 @@ def ledger(where: Callable[[dict[str, str]], bool], **cells: str) -> Change:
             again.append({**row, "prev_hash": head, "hash": digest})
             head = digest
         contents["ledger.csv"] = files.table(ledger_file.COLUMNS, again).encode()
-        said = json.loads(contents["manifest.json"])
-        contents["manifest.json"] = json.dumps({**said, "ledger_head": head}).encode()
+        restate(contents, ledger_head=head)
 
     return work
 
@@ -217,8 +238,7 @@ def test_a_manifest_that_is_none() -> None:
 
 def test_another_chain_than_the_manifest_names() -> None:
     contents = dict(everything())
-    said = json.loads(contents["manifest.json"])
-    contents["manifest.json"] = json.dumps({**said, "ledger_rows": 1}).encode()
+    restate(contents, ledger_rows=1)
 
     with pytest.raises(CheckError, match="is not the chain that"):
         check(contents)

@@ -21,8 +21,10 @@ from inventory_parts import YEAR, asset, books, inventory, kilograms, metering, 
 from wattgram_collector.inventory.books import books_of
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Role
+from wattgram_collector.inventory.report import closing as closing_module
 from wattgram_collector.inventory.report.closing import (
     Closing,
+    closed_elsewhere,
     closed_factors,
     closed_rows,
     closing_of,
@@ -284,3 +286,29 @@ def test_the_books_have_the_closings_and_say_which_is_none() -> None:
     assert isinstance(found.closings[0], Closing)
     with pytest.raises(ValueError, match="entry 1 is no closing"):
         books_of(entries(record._replace(text="[]")))
+
+
+def test_what_could_not_be_read_again_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = inventory(books(asset()), metering(*used(asset(), 10)))
+    size = len(text_of([*found.rows]).encode())
+    for most in (size, size - 1):
+        monkeypatch.setattr(closing_module, "ROWS_BYTES_MAX", most)
+        if most >= size:
+            assert closing(found)
+            continue
+        with pytest.raises(ValueError, match=r"2025: its ledger\.csv has more than"):
+            closing(found)
+
+
+def test_days_of_another_zone_that_were_closed_are_told_unless_these_were_too() -> None:
+    record = closing(inventory(books(asset()), metering(*used(asset(), 10))))
+    kept = [closing_of(one) for one in entries(record)]
+    elsewhere = YEAR._replace(timezone="Europe/Berlin")
+
+    (told,) = closed_elsewhere(kept, elsewhere, "")
+    assert "closed with the days of UTC (journal entry 1)" in told
+    assert not list(closed_elsewhere(kept, YEAR, ""))
+    assert not list(closed_elsewhere(kept, elsewhere, "it"))
+    assert not list(closed_elsewhere(kept, elsewhere._replace(after=date(2025, 2, 1)), ""))
+    both = [*kept, replace(kept[0], timezone="Europe/Berlin")]
+    assert not list(closed_elsewhere(both, elsewhere, ""))

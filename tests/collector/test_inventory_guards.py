@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,16 @@ from inventory_parts import (
     used,
 )
 from wattgram_collector.inventory.periods import Interval
-from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2
+from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
-from wattgram_collector.inventory.register.assets import AssetRole, Embodied, Supply
+from wattgram_collector.inventory.register.assets import (
+    Asset,
+    AssetRole,
+    Embodied,
+    Party,
+    SiteKind,
+    Supply,
+)
 from wattgram_collector.inventory.result import Inventory
 
 BILL = {"kwh": "5000", "country": "GB", "used_by": "servers"}
@@ -65,13 +73,26 @@ def test_only_the_time_that_is_metered_is_taken_from_a_bill() -> None:
 
 @pytest.mark.parametrize("row", [{}, {"asset_id": "other"}])
 def test_a_bill_of_something_else_counts(row: dict[str, str]) -> None:
-    srv, other = asset(), asset("other")
+    """One of no site and of no asset is told: meters may have it as well."""
+    srv, other = asset(site="hall"), asset("other")
     bill = activity("electricity", **BILL, **row)
 
     found = inventory(books(srv, other, activities=[bill]), metering(*used(srv, 1_000)))
 
     assert kilograms(found, "2", "location") == 300 + 5_000 * Fraction("0.177")
-    assert not found.warnings
+    told = "activity/one is electricity of no site, and 1 assets are metered at the same time"
+    assert [one.partition(":")[0] for one in found.warnings] == ([] if row else [told])
+
+
+def test_electricity_sold_on_at_a_metered_site_is_told() -> None:
+    """Invariant 5: what a meter has in scope 2 is not sold on beside it."""
+    sold = activity("resold_electricity", site="hall", kwh="10", country="GB")
+
+    found = inventory(books(asset(site="hall"), activities=[sold]),
+                      metering(*used(asset(site="hall"), 10)))  # fmt: skip
+
+    (warning,) = found.warnings
+    assert warning.startswith("activity/one is electricity sold on of site 'hall', where 1 assets")
 
 
 def test_what_a_generator_supplied_is_its_fuel_and_unknown_without() -> None:
@@ -168,3 +189,127 @@ def test_a_bill_of_a_site_where_hosts_are_metered_is_told_and_counts() -> None:
     (warning,) = found.warnings
     assert warning.startswith("activity/hall is electricity of site 'hall', where 1 assets are")
     assert kilograms(found, "2", "location") == 3 + 2 * 5_000 * Fraction("0.177")
+
+
+CLOUD = {"site_kind": SiteKind.CLOUD, "owner": Party.PROVIDER, "controller": Party.PROVIDER,
+         "electricity_payer": Party.PROVIDER}  # fmt: skip
+SUPPLIED = {"method": "supplier", "supplier": "Acme", "supplier_kg": "70"}
+
+
+def test_a_bill_of_a_cloud_machine_that_an_agent_meters_is_shown_and_not_counted() -> None:
+    """What the provider bills of it has its energy and its making, which are there already."""
+    vm = asset("vm", **CLOUD)
+    alone = inventory(books(vm), metering(*used(vm, 10)))
+
+    both = inventory(books(vm, activities=[activity("cloud", asset_id="vm", **SUPPLIED)]),
+                     metering(*used(vm, 10)))  # fmt: skip
+
+    assert {one.role for one in of(both, "activity/one")} == {Role.ALLOCATION}
+    assert kilograms(both, "3.1 cloud") == kilograms(alone, "3.1 cloud")
+
+
+def ended(**said: Any) -> Asset:
+    return gateway(is_sold_by_org=True, sold_on=date(2025, 6, 1), acquired_on=date(2025, 1, 1),
+                   life_years=Fraction(5), embodied=Embodied(
+                       total_kilograms=Fraction(100), manufacturing_share=Fraction("0.9"),
+                       transport_share=Fraction("0.05"), end_of_life_share=Fraction("0.05")),
+                   **said)  # fmt: skip
+
+
+END_OF_SOLD = {"units_sold": "10", "kg_per_unit": "1", "treatment_mix": "recycled:1",
+               **own("0.1", "kg/kg")}  # fmt: skip
+
+
+def test_the_end_of_what_was_sold_is_counted_once_where_it_names_its_asset() -> None:
+    named = inventory(books(ended(), activities=[
+        activity("end_of_life", asset_id="gw", **END_OF_SOLD)]))  # fmt: skip
+
+    assert kilograms(named, "3.12") == 5
+    assert {one.role for one in of(named, "activity/one")} == {Role.ALLOCATION}
+    (warning,) = named.warnings
+    assert warning.startswith("activity/one and asset/gw say the same (end_of_life)")
+
+
+@pytest.mark.parametrize(
+    ("mine", "row", "where"),
+    [
+        (ended(), ("end_of_life", END_OF_SOLD), "3.12"),
+        (asset("vm", **CLOUD), ("cloud", SUPPLIED), "3.1 cloud"),
+        (gateway(owner=Party.ORG),
+         ("leased_asset", {"direction": "downstream", "method": "asset", "kwh": "10",
+                           "country": "GB"}), "3.13"),
+        (asset("lap", role=AssetRole.EMPLOYEE_DEVICE, site_kind=SiteKind.OFFSITE,
+               electricity_payer=Party.EMPLOYEE),
+         ("telework", {"kwh": "10", "country": "GB"}), "3.7"),
+        (gateway(),
+         ("device_energy", {"where": "customer_infrastructure", "watts": "10", "days": "10",
+                            "hours_per_day": "24", "country": "GB", "paid_by": "customer"}),
+         "3.11"),
+        (asset(acquired_on=date(2025, 1, 10), embodied=Embodied(total_kilograms=Fraction(10))),
+         ("capital_goods", {"method": "spend", "amount": "10", "price_year": "2022",
+                            "hardware": "server"}), r"3.2 (U.server_hardware)"),
+    ],
+)  # fmt: skip
+def test_an_activity_of_no_asset_beside_assets_at_its_place_is_told_and_counts(
+    mine: Asset, row: tuple[str, dict[str, str]], where: str
+) -> None:
+    kind, cells = row
+    meters = metering(*used(mine, 10))
+    alone = inventory(books(mine), meters)
+    apart = inventory(books(activities=[activity(kind, **cells)]))
+
+    both = inventory(books(mine, activities=[activity(kind, **cells)]), meters)
+
+    (warning,) = [one for one in both.warnings if "are both at" in one]
+    assert warning.startswith(f"activity/one and asset/{mine.asset_id} are both at {where}: ")
+    assert not [one for one in [*alone.warnings, *apart.warnings] if "are both at" in one]
+    place, _, _ = where.partition(" (")
+    assert kilograms(both, place) == (kilograms(alone, place) or 0) + (
+        kilograms(apart, place) or 0
+    )
+
+
+def test_the_way_to_work_is_no_question_beside_devices_at_home() -> None:
+    lap = asset("lap", role=AssetRole.EMPLOYEE_DEVICE, site_kind=SiteKind.OFFSITE,
+                electricity_payer=Party.EMPLOYEE)  # fmt: skip
+    way = activity("commute", km_per_day="20", days="200", employees="5", mode="car")
+
+    found = inventory(books(lap, activities=[way]), metering(*used(lap, 10)))
+
+    assert not found.warnings
+
+
+def test_bytes_of_analytics_beside_a_metered_network_are_told() -> None:
+    """Trap N4: a flow is counted where it is sent."""
+    srv = asset()
+    moved = Posting(
+        start_unix_seconds=START, end_unix_seconds=END, subject="asset/srv", stage=Stage.NETWORK,
+        place=scope_3(1, "network"), leaf=TcsLeaf.D_NETWORK_DATA_TRANSFER, quantity=Fraction(5),
+        unit="kWh", grams=Fraction(1_000), factor="grid/GB host", factor_value=Fraction(1, 5),
+        rule="14 D08",
+    )  # fmt: skip
+    seen = activity("customer_devices", device_class="laptop", hours="10", country="GB",
+                    gigabytes="5", network="aslan2015")  # fmt: skip
+
+    found = inventory(books(srv, activities=[seen]), metering(moved))
+
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "activity/one and asset/srv are both at the bytes of D.network_data_transfer: "
+    )
+
+
+def test_a_bill_of_before_the_machines_were_metered_is_no_question() -> None:
+    vm = asset("vm", **CLOUD)
+    early = activity("cloud", to="2025-06-30", **SUPPLIED)
+
+    found = inventory(books(vm, activities=[early]),
+                      metering(*used(vm, 10, Interval(END - 86_400, END))))  # fmt: skip
+
+    assert not found.warnings
+
+
+def test_what_was_sold_at_another_time_is_no_question() -> None:
+    early = activity("end_of_life", to="2025-01-31", **END_OF_SOLD)
+
+    assert not inventory(books(ended(), activities=[early])).warnings

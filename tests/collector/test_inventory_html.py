@@ -517,7 +517,7 @@ def test_more_assets_make_no_longer_page() -> None:
 
 def test_markdown_has_the_totals_every_line_and_nobodys_markup() -> None:
     text = markdown_report(inventory(), beside())
-    assert "| GHG Protocol | 326,605 kg CO2e | location-based |" in text
+    assert "| GHG Protocol, location-based | 326,605 kg CO2e | location-based |" in text
     for line in inventory().lines:
         assert f"| {line_name(line)} |" in text
     assert re.search(r"(?<!\\)<", text) is None
@@ -533,7 +533,7 @@ def test_markdown_has_the_totals_every_line_and_nobodys_markup() -> None:
 
 def test_markdown_of_nothing_says_unknown() -> None:
     text = markdown_report(nothing())
-    assert "| GHG Protocol | unknown |" in text
+    assert "| GHG Protocol, location-based | unknown |" in text
     assert "kg CO2e" not in text
     assert text.count("not evaluated") >= 18
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from inventory_parts import asset, gateway, posting, used
+from inventory_parts import YEAR, asset, gateway, posting, used
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.invariants import BrokenError, require, require_signs
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
+from wattgram_collector.inventory.postings import Book, Method, Posting, Role, Stage
 from wattgram_collector.inventory.register.assets import Register
 from wattgram_collector.inventory.report.ledger_file import Row, ordered
 
@@ -82,3 +82,22 @@ def test_what_is_taken_back_must_have_been_there() -> None:
     require_signs([row, Row("x", row.posting, reverses=row.posting_id)])
     with pytest.raises(BrokenError, match=r"invariant 14: asset/a, use .*takes back gone"):
         require_signs([row, Row("x", row.posting, reverses="gone")])
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"grams": Fraction(-1)}, "emissions below zero; a correction reverses"),
+        ({"method": Method.MARKET, "in_ghg": True, "in_tcs": True}, "the TCS total is location"),
+        ({"book": Book.AMORTISED, "in_ghg": True}, "book B is never in the GHG inventory"),
+        ({"role": Role.MEMO, "in_tcs": False}, "a memo is in no total"),
+        ({"role": Role.ALLOCATION, "in_ghg": False}, "a allocation is in no total"),
+        ({"place": None}, "in the GHG total, but in no category"),
+        ({"leaf": None}, "in the TCS total, but at no leaf"),
+        ({"end_unix_seconds": YEAR.interval.start_unix_seconds}, "ends before it begins"),
+    ],
+)
+def test_a_posting_that_cannot_be_is_not_made(said: dict[str, Any], words: str) -> None:
+    """Invariants 3, 6 and 14, and what a total may have: not looked at again in a run."""
+    with pytest.raises(ValueError, match=words):
+        posting(**said)

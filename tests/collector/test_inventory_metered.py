@@ -246,7 +246,24 @@ def test_a_host_inside_the_facilitys_meter_is_an_allocation_while_that_meter_rep
     allocated = of(found, role=Role.ALLOCATION)
     assert {one.note for one in allocated} == {"inside what the meter of hall has: counted there"}
     hours = list(found.site_hours())
-    assert sum(one.facility_kilowatt_hours for one in hours) == Fraction(3, 2) * 10
+    # six of the host's own at its PUE, four at the facility's meter, which has the rest inside
+    assert sum(one.facility_kilowatt_hours for one in hours) == Fraction(3, 2) * 6 + 4
+
+
+def test_a_facilitys_own_meter_has_its_overhead_inside() -> None:
+    """Invariant 10, trap 8: PUE is 1 there, whatever is stated of the site."""
+    hall = replace(HOST, metering_point=MeteringPoint.FACILITY)
+    found = metering(few(3), hall)
+    outlet = metering(few(3), HOST)
+
+    for stage in (Stage.USE, Stage.ELECTRICITY_SUPPLY, Stage.LOSSES):
+        (one, *_), (other, *_) = of(found, stage=stage), of(outlet, stage=stage)
+        assert (one.quantity, one.pue) == (Fraction(3), Fraction(1))
+        assert (other.quantity, other.pue) == (Fraction(9, 2), Fraction(3, 2))
+        assert one.grams is not None
+        assert one.grams * Fraction(3, 2) == other.grams
+    (hour,) = found.site_hours()
+    assert (hour.it_kilowatt_hours, hour.facility_kilowatt_hours) == (2, 3)
 
 
 @pytest.mark.parametrize("is_included", [False, True])
@@ -426,7 +443,9 @@ def test_every_joule_is_in_one_place_or_said(
     found = metering(rows, hall, *one, *two)
     metered = sum(
         (
-            row.quantity * Fraction(row.terms.pue) / KILOWATT_HOUR
+            row.quantity
+            * Fraction(1 if is_metered and row.agent == 3 else row.terms.pue)
+            / KILOWATT_HOUR
             for row in rows
             if row.account is Account.HOST
         ),

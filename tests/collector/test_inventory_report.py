@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from inventory_office import CONFIG, START, Office, document, leaf, line, read
 from inventory_parts import asset, gateway
+from ledger_files import first_version
 from pricing_desk import bare_environment
 from wattgram_collector.inventory.report.files import ALL
 from wattgram_collector.ledger.journal import JournalKind, JournalRecord
@@ -206,6 +208,20 @@ def test_words_that_do_not_go_together(
     assert complaint in office.run("report", *words, code=2)
 
 
+def test_a_report_of_nothing_is_sound_and_has_no_total(office: Office) -> None:
+    folder = full(office).report(period="2019")
+
+    office.run("report", "--verify", str(folder))
+    totals = [row["value"] for row in read(folder, "esrs_e1_6.csv")]
+    assert set(totals) == {""}
+
+
+def test_a_folder_that_is_not_there_is_named(office: Office) -> None:
+    complaint = office.run("report", "--verify", "reports/acme", code=1)
+
+    assert complaint == "wattgram-collector: reports/acme: there is no such folder of a report\n"
+
+
 def test_who_reports_must_be_said(tmp_path: Path) -> None:
     said = Office(tmp_path, "").run("report", "--period", "2025", code=2)
 
@@ -241,6 +257,17 @@ def test_an_older_ledger_does_not_write_over_a_newer_report(office: Office) -> N
     assert document(folder, "manifest.json") == said
 
 
+def test_the_ledgers_check_looks_at_what_was_closed(office: Office) -> None:
+    """A closing that was never one stands in an unbroken chain: only its content tells."""
+    full(office)
+    office.run("ledger", "verify")
+    journal = SqliteJournal(office.directory / "ledger.sqlite")
+    journal.append([JournalRecord(JournalKind.CLOSING, "2025", "{}")], 1)
+    journal.close()
+
+    assert "entry 4" in office.faulty("ledger", "verify")
+
+
 def test_what_this_version_does_not_understand_stops_the_report(office: Office) -> None:
     full(office)
     journal = SqliteJournal(office.directory / "ledger.sqlite")
@@ -251,3 +278,151 @@ def test_what_this_version_does_not_understand_stops_the_report(office: Office) 
 
     assert complaint.startswith("wattgram-collector: journal: entry 4 is no activity")
     assert not (office.directory / "out").exists()
+
+
+def test_a_period_that_was_closed_is_not_written_over_by_a_draft_of_other_days(
+    office: Office,
+) -> None:
+    folder = full(office).tables("--close")
+    before = checksums(folder)
+    config = office.directory / "collector.toml"
+    config.write_text(config.read_text() + 'timezone = "Europe/Berlin"\n')
+    words = ("report", "--period", "2025", "--out", str(office.directory / "out"))
+
+    complaint = office.run(*words, code=1)
+    elsewhere = office.run(*words[:-1], str(office.directory / "other"))
+
+    assert "is of a period that was closed (days of UTC), and this is a draft" in complaint
+    assert checksums(folder) == before
+    assert (
+        "2025 was closed with the days of UTC (journal entry 4): with those of Europe/Berlin it is"
+        " another period, not closed"
+    ) in elsewhere
+
+
+def test_two_units_whose_folders_have_one_name(office: Office) -> None:
+    office.hosts(web=[(START, "1")], box=[(START, "2")])
+    office.assets(asset("srv", hosts=("web",), org_unit="R/D"),
+                  asset("box", hosts=("box",), org_unit="R D"))  # fmt: skip
+    out = str(office.directory / "out")
+    office.run("report", "--period", "2025", "--org", "R/D", "--out", out)
+
+    complaint = office.run("report", "--period", "2025", "--org", "R D", "--out", out, code=1)
+
+    assert "is of org_unit 'R/D', and this run of 'R D': --force writes over it" in complaint
+    office.run("report", "--period", "2025", "--org", "R D", "--out", out, "--force")
+
+
+def test_a_unit_that_is_called_like_a_period(office: Office) -> None:
+    office.hosts(web=[(START, "1")])
+    office.assets(asset("srv", hosts=("web",), org_unit="2025"))
+    out = str(office.directory / "out")
+    for words in ((), ("--org", "2025"), ()):
+        office.run("report", "--period", "2025", "--out", out, *words)
+
+    mine = office.directory / "out" / "acme-söhne"
+    assert (mine / "unit-2025" / "2025" / "manifest.json").exists()
+    assert "sound" in office.run("report", "--verify", str(mine / "2025"))
+
+
+def test_what_cannot_be_written_is_not_closed(office: Office) -> None:
+    config = office.directory / "collector.toml"
+    config.write_text(config.read_text() + 'auditor_link = "nobody"\n')
+    full(office)
+    words = ("report", "--period", "2025", "--close", "--out", str(office.directory / "out"))
+
+    assert "auditor_link: must be a URL" in office.run(*words, code=1)
+    assert "0 closings" in office.run("ledger", "verify")
+    folder = office.report("--format", "csv")
+    (folder / "mine.txt").write_text("mine")
+    assert "mine.txt is of no report" in office.run(*words, "--format", "csv", code=1)
+    assert "0 closings" in office.run("ledger", "verify")
+
+
+def test_a_closing_outlives_files_that_were_not_written(office: Office) -> None:
+    full(office)
+    (office.directory / "file").write_text("")
+    words = ("report", "--period", "2025", "--out", str(office.directory / "file"))
+
+    complaint = office.run(*words, "--close", "--format", "csv", code=1)
+
+    assert "2025 is closed (journal entry 4): to have its files, run again" in complaint
+    assert "closed on" in office.run(*words[:-1], str(office.directory / "out"))
+
+
+FORMULA = '=HYPERLINK("http://example.org","x")'
+
+
+def test_nothing_that_people_say_is_a_formula_in_a_table(office: Office) -> None:
+    office.hosts(web=[(START, "1")], box=[(START, "1")])
+    office.assets(asset("=srv", hosts=("web",), org_unit="@it", service="+mail"),
+                  asset("'=srv", hosts=("box",), site="-1+1"))  # fmt: skip
+    office.activities({**DIESEL, "activity_id": "=1+1", "note": FORMULA, "evidence": "@x",
+                       "site": "+x"})  # fmt: skip
+    folder = office.report("--close")
+    closed = (folder / "ledger.csv").read_bytes()
+
+    for file in folder.glob("*.csv"):
+        for row in read(folder, file.name):
+            for cell in row.values():
+                assert not cell.startswith(("=", "+", "@")), (file.name, cell)
+                assert not cell.startswith("-") or cell == "-" or Decimal(cell), file.name
+    names = {row["asset_id"] for row in read(folder, "ledger.csv")}
+    assert names == {"'=srv", "''=srv", ""}
+    assert {row["activity_id"] for row in read(folder, "ledger.csv")} == {"'=1+1", ""}
+    assert "sound" in office.run("report", "--verify", str(folder))
+    assert (office.report() / "ledger.csv").read_bytes() == closed
+    assert "sound" in office.run("ledger", "verify")
+
+
+def test_a_folder_that_is_a_link_stays_one(office: Office) -> None:
+    full(office)
+    real = office.directory / "elsewhere"
+    for _ in range(2):
+        link = office.directory / "out" / "acme-söhne" / "2025"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(real)
+        folder = office.tables()
+
+        assert folder.is_symlink()
+        assert (real / "manifest.json").exists()
+        assert [one.name for one in link.parent.iterdir()] == ["2025"]
+
+
+def test_what_killed_runs_have_left_is_cleared_a_day_later(office: Office) -> None:
+    folder = full(office).tables()
+    left = [folder.with_name(name) for name in (".2025.partial-1", ".2025.old-1")]
+    fresh = folder.with_name(".2025.partial-2")
+    for one in (*left, fresh):
+        one.mkdir()
+        (one / "ledger.csv").write_text("half")
+    for one in left:
+        os.utime(one, (1, 1))
+
+    office.tables()
+
+    assert {one.name for one in folder.parent.iterdir()} == {"2025", ".2025.partial-2"}
+
+
+def test_a_command_that_was_interrupted_is_not_done(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqliteJournal, "append", interrupt)
+    file = office.written("rows.csv", "kind,from,fuel,litres\nfuel,2025-01-01,diesel,1\n")
+
+    assert office.run("activities", "import", str(file), code=1) == (
+        "wattgram-collector: interrupted\n"
+    )
+
+
+def test_a_ledger_of_an_earlier_version_is_named(office: Office) -> None:
+    first_version(office.directory / "ledger.sqlite")
+
+    complaint = office.run("report", "--period", "2025", code=1)
+
+    assert "ledger.sqlite: schema version 1, this program reads version" in complaint
+    assert "`wattgram-collector run` brings an older one up to it" in complaint

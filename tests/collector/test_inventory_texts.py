@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory_parts import YEAR, activity, asset, books, inventory, metering, used
-from wattgram_collector.inventory.metering.exact_sums import ExactSum, exact_sum
+from wattgram_collector.inventory.html.markdown import markdown_report
+from wattgram_collector.inventory.metering.exact_sums import ExactSum
 from wattgram_collector.inventory.periods import parse_period
 from wattgram_collector.inventory.report.files import folder_of, parse_formats, tables
 from wattgram_collector.inventory.report.ledger_file import ratio
@@ -22,6 +23,7 @@ from wattgram_collector.inventory.report.seen import ENERGY_HEADER, completeness
 from wattgram_collector.inventory.report.summary import summary
 from wattgram_collector.inventory.result import Closed, Seen, SiteHour
 from wattgram_collector.inventory.settings import ProductSettings
+from wattgram_collector.inventory.to_date import to_date
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -126,10 +128,42 @@ def test_the_summary_says_what_stands() -> None:
     assert any("scope 1 " in line and "not evaluated" in line for line in lines)
 
 
+def test_where_nothing_is_known_there_is_no_total_and_no_zero() -> None:
+    """The command, the tables, the page and /metrics: what nobody said is not 0 kg."""
+    found = inventory(books(), metering())
+
+    lines = [line for line in summary(found) if "total" in line]
+    shown = [
+        line
+        for line in markdown_report(found).splitlines()
+        if line.startswith(("| GHG", "| Techn"))
+    ]
+    totals = {row["line"]: row for row in read(dict(tables(found))["esrs_e1_6.csv"])}
+
+    assert len(lines) == 3
+    assert all(line.endswith("-  not evaluated") for line in lines)
+    assert [line.split("|")[2].strip() for line in shown] == ["unknown"] * 3
+    assert totals["total_location"]["value"] == totals["intensity_market"]["value"] == ""
+    assert totals["total_market"]["status"] == "not_evaluated"
+    assert to_date(found, {}).total_location_grams is None
+
+
+def test_what_is_small_is_not_shown_as_zero() -> None:
+    tiny = metering(*used(asset(), 0.000001))
+
+    lines = [line.strip() for line in summary(inventory(books(asset()), tiny))]
+
+    for name in ("scope 2, location-based", "total, market-based"):
+        assert [line.endswith("< 0.001 kg") for line in lines if line.startswith(name)] == [True]
+
+
 @given(st.lists(st.fractions()))
 def test_a_sum_of_fractions_is_exact(values: list[Fraction]) -> None:
-    assert exact_sum(values) == sum(values, Fraction(0))
-    assert ExactSum().value is None
+    found = ExactSum()
+    for one in values:
+        found.add(one)
+
+    assert found.value == (sum(values, Fraction(0)) if values else None)
 
 
 @given(st.fractions(), st.fractions().filter(bool))

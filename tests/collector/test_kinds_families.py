@@ -319,3 +319,31 @@ def test_travel_and_sites_of_others_are_what_they_burn() -> None:
 
         assert (burnt.role, supplied.role) == (Role.PRIMARY, Role.MEMO)
         assert kilograms([burnt, supplied]) == exactly("23.1943")
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "place", "share"),
+    [
+        ("leased_asset", {"direction": "upstream", "method": "asset"}, "3.8", 1),
+        ("leased_asset", {"direction": "downstream", "method": "lessor", "own_m2": "10",
+                          "lessor_m2": "40"}, "3.13", Fraction(1, 4)),
+        ("franchise", {}, "3.14", 1),
+        ("processing", {"method": "site", "share_ratio": "0.5"}, "3.10", Fraction(1, 2)),
+        ("storage", {"method": "T04", "own_m3": "10", "capacity_m3": "100",
+                     "occupancy_ratio": "0.5", "paid_by": "customer"}, "3.9", Fraction(1, 5)),
+    ],
+)  # fmt: skip
+def test_a_site_that_is_heated_with_gas(
+    kind: str, row: dict[str, str], place: str, share: Fraction
+) -> None:
+    """Gas is billed in kWh; its kWh are not those of the electricity."""
+    gas = {"fuel": "natural_gas", "fuel_kwh": "1000"}
+    power = {"kwh": "100", "country": "GB"}
+
+    alone = kilograms(postings(kind, **gas, **row), place)
+    both = kilograms(postings(kind, **gas, **power, **row), place)
+
+    assert alone == exactly("181.234196773") * share
+    assert both - alone == exactly("17.7") * share
+    assert kilograms(postings(kind, **gas, **row, **own("0.2", "kg/kWh")), place) == 200 * share
+    assert "Give a row for each" in complaint(kind, **gas, **power, **row, **own("0.2", "kg/kWh"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from activity_rows import (
     TABLE,
     complaint,
@@ -11,6 +13,7 @@ from activity_rows import (
     own,
     postings,
 )
+from wattgram.readings import Quality
 from wattgram_collector.inventory.places import TcsLeaf
 from wattgram_collector.inventory.postings import Method, Role, Stage
 
@@ -193,3 +196,49 @@ def test_trap_21_categories_are_by_their_number() -> None:
         ("franchise", {"kwh": "1", "country": "GB"}, "3.14"),
     ):
         assert {str(one.place) for one in postings(kind, **row)} == {place}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        (
+            "device_energy",
+            {"where": "onsite", "watts": "237", "hours_per_day": "24", "days": "365"},
+        ),
+        ("data_storage", {"where": "own", "terabyte_hours": "8760", "medium": "ssd"}),
+    ],
+)
+def test_energy_by_a_formula_is_modelled_in_scope_2_as_elsewhere(
+    kind: str, row: dict[str, str]
+) -> None:
+    """A nameplate times hours is no meter: scope 2, 3.3b and 3.3c say so."""
+    found = postings(kind, country="GB", **row)
+
+    assert {str(one.place) for one in found} == {"2", "3.3 3b", "3.3 3c"}
+    assert {one.tier_activity for one in found} == {Quality.MODELLED}
+    metered = postings("electricity", kwh="10", country="GB")
+    assert {one.tier_activity for one in metered} == {Quality.DECLARED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "column"),
+    [
+        ("transport", {"method": "T01", "kwh": "10", "country": "GB", "fuel": "diesel"}, "fuel"),
+        ("transport", {"method": "T01", "fuel": "diesel", "litres": "1",
+                       "refrigerant": "HFC-134a"}, "refrigerant"),
+        ("franchise", {"kwh": "10", "country": "GB", "fuel": "diesel"}, "fuel"),
+        ("electricity", {"kwh": "10", "country": "GB", "market_basis": "contract"},
+         "market_basis"),
+        ("electricity", {"kwh": "10", "country": "GB", "supply_source": "us"}, "supply_source"),
+        ("llm_use", {"requests": "10", "wh_per_request": "1", "energy_source": "us",
+                     "country": "GB", "gpus": "8"}, "gpus"),
+        ("llm_use", {"requests": "10", "wh_per_request": "1", "energy_source": "us",
+                     "country": "GB", "tokens": "5"}, "tokens"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_says_nothing_by_itself_is_refused(
+    kind: str, row: dict[str, str], column: str
+) -> None:
+    """A refrigerant without its kilograms would be left out without a word."""
+    assert f"{column} {row[column]!r}: says nothing without " in complaint(kind, **row)
+    assert not complaint(kind, **{name: cell for name, cell in row.items() if name != column})

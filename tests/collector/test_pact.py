@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from wattgram.readings import Quality
+from wattgram_collector.inventory.metering.energy import INSIDE_NOTE
 from wattgram_collector.inventory.places import SCOPE_2, TcsLeaf, scope_3
-from wattgram_collector.inventory.postings import Book, Method, Posting, Stage
+from wattgram_collector.inventory.postings import Book, Method, Posting, Role, Stage
 from wattgram_collector.inventory.report.pact import FootprintError, Product, footprint
 
 YEAR = (1_735_689_600, 1_767_225_600)
@@ -60,6 +61,26 @@ def test_a_footprint_is_operation_and_amortised_making_up_to_the_gate() -> None:
     assert pcf["referencePeriodStart"] == "2025-01-01T00:00:00Z"
     assert pcf["referencePeriodEnd"] == "2026-01-01T00:00:00Z"
     assert pcf["secondaryEmissionFactorSources"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("4", "1"), ("8", "1"), ("10", "0.666666667")])
+def test_the_making_of_a_lessors_hardware_is_before_the_gate(rule: str, expected: str) -> None:
+    """It is a memo of the inventory; that of a customer's device is behind the gate."""
+    memo = posting(stage=Stage.EMBODIED_AMORTISED, book=Book.AMORTISED, method=Method.NONE,
+                   place=None, leaf=None, in_ghg=False, in_tcs=False, role=Role.MEMO, rule=rule,
+                   tier_factor=Quality.DEFAULT)  # fmt: skip
+
+    assert made(posted=[*POSTED, memo])["pcf"]["pcfExcludingBiogenicUptake"] == expected
+
+
+def test_energy_inside_the_meter_of_a_hall_is_before_the_gate() -> None:
+    def inside(leaf: TcsLeaf) -> Posting:
+        return posting(subject="asset/b", role=Role.ALLOCATION, in_ghg=False, in_tcs=False,
+                       method=Method.NONE, unit="kWh", leaf=leaf, note=INSIDE_NOTE.format("hall"),
+                       place=SCOPE_2 if leaf is TcsLeaf.O_SERVERS else scope_3(11))  # fmt: skip
+
+    own, theirs = inside(TcsLeaf.O_SERVERS), inside(TcsLeaf.D_CUSTOMER_DEVICES)
+    assert made(posted=[*POSTED, own, theirs])["pcf"]["pcfExcludingBiogenicUptake"] == "1"
 
 
 def test_every_required_field_is_there_and_numbers_are_text() -> None:

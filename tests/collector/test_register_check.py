@@ -17,6 +17,7 @@ from wattgram_collector.inventory.register.assets import (
     Embodied,
     Party,
     Register,
+    SiteKind,
     Supply,
 )
 from wattgram_collector.inventory.register.check import Checker, Grade, Problem
@@ -60,6 +61,32 @@ def test_a_good_register_and_its_agents() -> None:
 )  # fmt: skip
 def test_what_is_wrong_with_an_asset(versions: list[Asset], text: str) -> None:
     assert any(text in str(one) for one in problems(*versions))
+
+
+GATEWAY = {"device_class": "iot_gateway", "role": AssetRole.CUSTOMER_INFRA,
+           "site_kind": SiteKind.CUSTOMER_SITE, "controller": Party.CUSTOMER,
+           "electricity_payer": Party.CUSTOMER}  # fmt: skip
+
+
+def test_what_is_sold_is_no_longer_the_organisations() -> None:
+    """Owned and sold is rule 11: leased out, without the life of what is sold in 3.11."""
+    sold = {**GATEWAY, "is_sold_by_org": True, "sold_on": date(2025, 4, 1)}
+    text = "its owner is org: say owner = customer from the day of the sale on; its use is 3.13"
+
+    (one,) = problems(asset("gw", **sold))
+
+    assert (one.grade, text in str(one)) == (Grade.WARNING, True)
+    assert problems(asset("gw", **{**sold, "owner": Party.CUSTOMER})) == []
+    assert problems(asset("gw", **{**sold, "sold_on": date(2025, 9, 1)})) == []
+
+
+def test_what_is_leased_out_is_paid_by_who_leases_it() -> None:
+    leased = {**GATEWAY, "is_leased_out": True}
+
+    (one,) = problems(asset("gw", **{**leased, "electricity_payer": Party.ORG}))
+
+    assert str(one).startswith("warning: asset/gw: leased_out, and rule 7 holds: 3.13 is of what")
+    assert problems(asset("gw", **leased)) == []
 
 
 def test_what_an_earlier_version_says_is_not_asked_again() -> None:

@@ -136,6 +136,8 @@ def test_a_table_of_toml_that_is_wrong(content: str, problem: str) -> None:
 def test_toml_that_is_none_is_named() -> None:
     with pytest.raises(RegisterError, match=r"x\.toml: Expected"):
         read_toml("[[assets", "x.toml")
+    with pytest.raises(RegisterError, match=r"x\.toml: Exceeds the limit"):
+        read_toml(f"[[assets]]\nlife_years = {'9' * 5_000}\n", "x.toml")
 
 
 def test_a_table_without_a_column_that_is_needed() -> None:

@@ -84,6 +84,8 @@ _CUSTOMERS: Final = frozenset(
     {AssetRole.CUSTOMER_DEVICE, AssetRole.CUSTOMER_INFRA, AssetRole.IOT, AssetRole.OT}
 )
 _OWN_PLACES: Final = frozenset({SiteKind.ONSITE, SiteKind.COLO})
+_OWN_HANDS: Final = frozenset({Party.ORG, Party.EMPLOYEE})
+"""Whose control is the organisation's: employees work with its devices on its behalf."""
 
 
 def hardware_leaf(asset: Asset) -> TcsLeaf:
@@ -163,14 +165,16 @@ def _in_cloud(asset: Asset) -> Decision | None:
 
 
 def _own(asset: Asset, consolidation: Consolidation) -> Decision | None:
-    """Rows 4 and 5: under the organisation's control at its own place or in a colocation."""
-    if asset.site_kind not in _OWN_PLACES or asset.role in _CUSTOMERS:
+    """Rows 4 and 5: under the organisation's control at its own place or in a colocation.
+
+    Of every role: a sensor in its own hall is its own as a server is.
+    """
+    if asset.site_kind not in _OWN_PLACES or asset.controller not in _OWN_HANDS:
         return None
     leaf = operational_leaf(asset)
-    if asset.electricity_payer is Party.ORG and asset.controller in (Party.ORG, Party.EMPLOYEE):
+    if asset.electricity_payer is Party.ORG:
         return _acquired(asset, "4", SCOPE_2, leaf)
-    pays = (Party.LANDLORD, Party.PROVIDER)
-    if asset.controller is Party.ORG and asset.electricity_payer in pays:
+    if asset.electricity_payer in (Party.LANDLORD, Party.PROVIDER):
         is_ours = consolidation is Consolidation.OPERATIONAL_CONTROL or asset.owner is Party.ORG
         return _acquired(asset, "5", SCOPE_2 if is_ours else scope_3(8), leaf)
     return None
@@ -186,14 +190,19 @@ def _at_customers_paid_by_org(asset: Asset) -> Decision | None:
 
 
 def _elsewhere(asset: Asset) -> Decision | None:
-    """Rows 6, 8 and 9: leased, at employees' homes, outsourced."""
+    """Rows 6, 8 and 9: leased, at employees' homes, outsourced.
+
+    A leased laptop that an employee has at home is not outside of the boundary: it is row 8.
+    """
     is_customers = asset.role in _CUSTOMERS or asset.site_kind is SiteKind.CUSTOMER_SITE
     if is_customers:
         return None
-    if asset.owner is Party.LESSOR and asset.controller is not Party.ORG:
+    is_home = asset.role is AssetRole.EMPLOYEE_DEVICE and asset.site_kind is SiteKind.OFFSITE
+    is_at_work = is_home and asset.controller is Party.EMPLOYEE
+    if asset.owner is Party.LESSOR and asset.controller is not Party.ORG and not is_at_work:
         return Decision(rule="6", energy=scope_3(8), energy_leaf=TcsLeaf.C_MANAGED_SERVICES,
                         making=Making.MEMO, made=scope_3(8))  # fmt: skip
-    if asset.role is AssetRole.EMPLOYEE_DEVICE and asset.site_kind is SiteKind.OFFSITE:
+    if is_home:
         return _acquired(asset, "8", scope_3(7), TcsLeaf.C_EMPLOYEE_HARDWARE)
     if asset.controller is Party.PROVIDER and asset.owner is Party.PROVIDER:
         place = scope_3(1, "managed")

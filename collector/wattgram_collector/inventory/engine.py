@@ -18,7 +18,12 @@ from wattgram_collector.inventory.activities.kinds import shipped_table
 from wattgram_collector.inventory.books import Books
 from wattgram_collector.inventory.decision import Consolidation, HardwareBasis
 from wattgram_collector.inventory.factors import Factor
-from wattgram_collector.inventory.guards import bills_of_metered_sites, once, unfuelled
+from wattgram_collector.inventory.guards import (
+    bills_of_metered_sites,
+    both_without_a_name,
+    once,
+    unfuelled,
+)
 from wattgram_collector.inventory.invariants import require, require_signs
 from wattgram_collector.inventory.lines import Line, inventory_lines, leaf_sums
 from wattgram_collector.inventory.making.hardware import shipped
@@ -32,14 +37,19 @@ from wattgram_collector.inventory.reckoned import reckoned, unpriced
 from wattgram_collector.inventory.reference_figures import bands
 from wattgram_collector.inventory.report import esrs
 from wattgram_collector.inventory.report.assets import asset_rows
-from wattgram_collector.inventory.report.closing import Closing, closed_factors, closed_rows
+from wattgram_collector.inventory.report.closing import (
+    Closing,
+    closed_elsewhere,
+    closed_factors,
+    closed_rows,
+)
 from wattgram_collector.inventory.report.corrections import corrected, standing
 from wattgram_collector.inventory.report.ledger_file import Row, ordered
 from wattgram_collector.inventory.result import Closed, Inventory, Unknown
 from wattgram_collector.inventory.said.instruments import instruments_of_period
 from wattgram_collector.inventory.said.instruments import rows as rows_of
 from wattgram_collector.inventory.said.statements import contradicted, stated
-from wattgram_collector.inventory.said.units import software, units_of_period
+from wattgram_collector.inventory.said.units import software, units_of_period, unmade_remarks
 from wattgram_collector.inventory.sanity import results
 from wattgram_collector.inventory.settings import InventorySettings
 from wattgram_collector.progress import Tell, nobody
@@ -89,6 +99,7 @@ def inventory_of(
     require(whole, books.register, period.timezone)
     mine = _of_unit(whole, books, org_unit)
     counted = units_of_period(books.units, period.interval)
+    services = software(counted, whole, [f"asset/{name}" for name in made.unknown])
     closing = _latest(books.closings, period, org_unit)
     rows, closed = _rows(mine, closing)
     said = stated(books.statements, period)
@@ -99,10 +110,12 @@ def inventory_of(
             *_unknown(metering, made, books, org_unit), *unpriced(mine),
             *unfuelled(mine, reckonings, books.register),
         ],
-        software=software(counted, whole),
+        software=services,
         seen=metering.seen, fleets=metering.fleets,
         warnings=[*found.warnings, *bills_of_metered_sites(mine, reckonings, books.register),
-                  *(remark for one in counted for remark in one.remarks)],
+                  *both_without_a_name(mine),
+                  *(remark for one in counted for remark in one.remarks),
+                  *unmade_remarks(services)],
         instruments=list(rows_of(instruments_of_period(books.instruments, period))),
         assumptions=said.assumptions, exclusions=said.exclusions,
         assets=list(asset_rows(books.register, desk.resolver, period, org_unit)),
@@ -116,7 +129,12 @@ def inventory_of(
         plain,
         lines=lines,
         leaves=leaf_sums(holding),
-        warnings=[*plain.warnings, *contradicted(said.places, booked), *map(str, odd)],
+        warnings=[
+            *plain.warnings,
+            *closed_elsewhere(books.closings, period, org_unit),
+            *contradicted(said.places, booked),
+            *map(str, odd),
+        ],
         esrs=_esrs(lines, books, settings, period, org_unit),
     )
 

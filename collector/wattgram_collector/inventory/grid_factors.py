@@ -16,8 +16,9 @@ from typing import Final
 from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.accounting.terms import Terms
-from wattgram_collector.intensity import Intensity, Losses, Scope, Signal
+from wattgram_collector.intensity import Intensity, Losses, Scope, Signal, Status
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
+from wattgram_collector.inventory.grid_table import grid_sources, named_source
 from wattgram_collector.inventory.metering.energy import (
     FACTOR_TIERS,
     ON_SITE,
@@ -104,7 +105,8 @@ class FactorBook:
 
     def rows(self, used: Iterable[str]) -> dict[str, Factor]:
         """Return the rows of keys, each with its value."""
-        return {key: _valued(self._kept[key]) for key in sorted(set(used)) if key in self._kept}
+        known = (key for key in sorted(set(used)) if key in self._kept)
+        return {key: _cited(_valued(self._kept[key])) for key in known}
 
 
 def _key(family: Family) -> str:
@@ -184,9 +186,27 @@ def _valued(kept: _Kept) -> Factor:
     return replace(
         found,
         source_version=", ".join(_versions(hours)),
-        valid_from=_day(hours[0].valid_from_unix_seconds),
+        valid_from=_first_day(hours[0].valid_from_unix_seconds),
         valid_to=_last_day(max(one.valid_until_unix_seconds for one in hours)),
         reference="" if len(hours) == 1 else f"mean of {len(hours)} factors, weighed by energy",
+    )
+
+
+def _cited(found: Factor) -> Factor:
+    """Name the publications behind the names that the ledger has, and say their licences.
+
+    What an operator configured, or a live provider told, is named as it is.
+    """
+    if found.factor_id.startswith("grid/") and f"/{Status.STATIC}/" not in found.factor_id:
+        return found
+    words = (word for part in found.source.split(", ") for word in part.split(" ")[:1])
+    cited = [one for one in map(grid_sources().get, dict.fromkeys(words)) if one is not None]
+    if not cited:
+        return found
+    return replace(
+        found,
+        source="; ".join(dict.fromkeys(map(named_source, cited))),
+        licence="; ".join(dict.fromkeys(one.licence for one in cited)),
     )
 
 
@@ -204,6 +224,11 @@ _VERSIONS_SHOWN: Final = 3
 
 def _day(unix_seconds: int) -> date:
     return datetime.fromtimestamp(unix_seconds, UTC).date()
+
+
+def _first_day(unix_seconds: int) -> date | None:
+    """Return the day of an instant; None at the beginning of time: it holds ever since."""
+    return _day(unix_seconds) if unix_seconds else None
 
 
 def _last_day(until_unix_seconds: int) -> date | None:

@@ -6,10 +6,11 @@ A bill and a metered host are so priced with the same table.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from wattgram.readings import Quality
@@ -44,6 +45,13 @@ class Constant:
 
 def named_source(source: Source) -> str:
     return f"{source.publisher}: {source.title}"
+
+
+@cache
+def grid_sources() -> Mapping[str, Source]:
+    """Return the publications of the shipped tables, by their ids and by their versions."""
+    sources = tables.parse_sources(tables.text_of(_SOURCES))
+    return {one.dataset_version: one for one in sources.values()} | dict(sources)
 
 
 def grid_factors() -> Iterator[Factor]:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from wattgram_collector.inventory.activities.activity import Activity
 from wattgram_collector.inventory.metering.cutting import interval_of, split
 from wattgram_collector.inventory.periods import Interval
-from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2
+from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, scope_3
 from wattgram_collector.inventory.postings import Posting, Role, Stage
 from wattgram_collector.inventory.register.assets import Register
 from wattgram_collector.inventory.result import Unknown
@@ -31,6 +31,10 @@ _OF_ELECTRICITY = frozenset({Stage.USE, Stage.ELECTRICITY_SUPPLY, Stage.LOSSES})
 _OF_A_LIFE = frozenset({Stage.TRANSPORT, Stage.END_OF_LIFE, Stage.EMBODIED_ACQUIRED})
 _MOVED = (4, 9)
 _LIFETIME = "lifetime"
+_SERVICES = (scope_3(1, "cloud"), scope_3(1, "managed"))
+"""What a provider runs: a bill has the energy and the making that agents and the register have."""
+_AT_OTHERS = (7, 8, 11, 12, 13)
+"""Categories of things that the register has, and that activities may be about as well."""
 
 
 class Reckoned(NamedTuple):
@@ -115,6 +119,8 @@ def _concern(one: Posting) -> str | None:
         return str(Stage.TRANSPORT)
     if one.stage in _OF_ELECTRICITY and one.unit == "kWh" and one.place != SCOPE_1:
         return "electricity"
+    if one.stage is Stage.PURCHASED and one.place in _SERVICES:
+        return "electricity"
     return str(one.stage) if one.stage in _OF_A_LIFE else None
 
 
@@ -140,18 +146,90 @@ def bills_of_metered_sites(
         kind, _, name = posting.subject.partition("/")
         is_used = posting.place == SCOPE_2 and posting.role is Role.PRIMARY
         if kind == "asset" and name in register and is_used:
-            metered[register.versions(name)[-1].site][name].append(interval_of(posting))
+            site = register.versions(name)[-1].site
+            for where in {site, ""}:
+                metered[where][name].append(interval_of(posting))
     for one in reckoned:
         activity = one.activity
-        if not activity.site or not any(posting.place == SCOPE_2 for posting in one.postings):
+        words = _of_a_bill(one)
+        if words is None:
             continue
         there = [name for name, times in metered.get(activity.site, {}).items()
                  if any(activity.interval.overlap(time) for time in times)]  # fmt: skip
         if there:
+            where = f"site {activity.site!r}, where" if activity.site else "no site, and"
             yield (
-                f"activity/{activity.activity_id} is electricity of site {activity.site!r}, where"
+                f"activity/{activity.activity_id} is {words} of {where}"
                 f" {len(there)} assets are metered at the same time: say only what no agent meters"
             )
+
+
+def _of_a_bill(one: Reckoned) -> str | None:
+    """Return what a row is, if meters may have the same; None: it is of one asset, or no bill."""
+    is_used = any(posting.place == SCOPE_2 for posting in one.postings)
+    if not is_used and any(posting.stage is Stage.RESOLD for posting in one.postings):
+        return "electricity sold on"
+    if one.activity.site:
+        return "electricity" if is_used else None
+    is_bill = one.activity.kind == "electricity" and not one.activity.asset_id
+    return "electricity" if is_used and is_bill else None
+
+
+def both_without_a_name(postings: Iterable[Posting]) -> Iterator[str]:
+    """Yield a warning for each place that assets and activities of no asset are both at.
+
+    A bill of the cloud beside metered machines in it, analytics of bytes beside metered networks,
+    the end of what was sold in a row and in the register: one thing in twice, or two things, and
+    nobody but their owner knows. Both count; an activity that names its asset is no question.
+    """
+    places: dict[str, tuple[dict[str, list[Interval]], dict[str, list[Interval]]]] = {}
+    for one in postings:
+        where = _where(one)
+        if where is not None:
+            kind, _, _ = one.subject.partition("/")
+            of_assets, of_activities = places.setdefault(where, ({}, {}))
+            side = of_activities if kind == "activity" else of_assets
+            side.setdefault(one.subject, []).append(interval_of(one))
+    for where, (of_assets, of_activities) in sorted(places.items()):
+        if not of_assets or not of_activities:
+            continue
+        spans = [_hull(times) for times in of_assets.values()]
+        whole = _hull(spans)
+        beside = [name for name, times in of_activities.items()
+                  if any(time.overlap(whole) for time in times)]  # fmt: skip
+        if beside:
+            yield (
+                f"{_and_more(beside)} and {_and_more(list(of_assets))} are both at {where}: where"
+                " they are the same, say asset_id; both are counted"
+            )
+
+
+def _where(one: Posting) -> str | None:
+    """Return where a posting could be in by two ways; None: it could not, or is in no total."""
+    if not (one.in_ghg or one.in_tcs):
+        return None
+    if one.stage is Stage.NETWORK:
+        return f"the bytes of {one.leaf.code}" if one.leaf else None
+    if one.place is None:
+        is_use = one.stage is Stage.USE and one.leaf is not None
+        return f"{one.leaf.code}" if is_use and one.leaf else None
+    if one.place.category in _AT_OTHERS:
+        is_commute = one.place == scope_3(7) and one.leaf is None
+        return None if is_commute else str(one.place)
+    if one.stage is Stage.EMBODIED_ACQUIRED and one.leaf is not None:
+        return f"{one.place} ({one.leaf.code})"
+    return str(one.place) if one.place in _SERVICES else None
+
+
+def _hull(times: Sequence[Interval]) -> Interval:
+    return Interval(
+        min(one.start_unix_seconds for one in times), max(one.end_unix_seconds for one in times)
+    )
+
+
+def _and_more(names: Sequence[str]) -> str:
+    first, *others = sorted(names)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def unfuelled(

@@ -193,18 +193,20 @@ def _status(total: Sum, statement: Statement) -> Status:
     return Status.EXCLUDED if statement.is_excluded else Status.NOT_EVALUATED
 
 
-def ghg_total(lines: Iterable[Line], method: Method) -> Fraction:
+def ghg_total(lines: Iterable[Line], method: Method) -> Fraction | None:
     """Return grams of scopes 1 to 3 with scope 2 by `method`: location or market, never both.
 
-    Raises ValueError for another method.
+    None where no line has a number. Raises ValueError for another method.
     """
     if method is Method.NONE:
         raise ValueError("scope 2 is summed by location or by market")
-    return sum(
-        (line.total.grams or Fraction(0) for line in lines
-         if line.method in (Method.NONE, method)),
-        Fraction(0),
-    )  # fmt: skip
+    return sum_of_known(line.total.grams for line in lines if line.method in (Method.NONE, method))
+
+
+def sum_of_known(found: Iterable[Fraction | None]) -> Fraction | None:
+    """Return the sum of what is known; None, and not 0, where nothing is."""
+    known = [one for one in found if one is not None]
+    return sum(known, Fraction(0)) if known else None
 
 
 def leaf_sums(postings: Iterable[Posting]) -> dict[TcsLeaf, Sum]:

@@ -16,7 +16,7 @@ from wattgram.units import JOULES_PER_KILOWATT_HOUR, SECONDS_PER_DAY
 from wattgram_collector.inventory.decision import Consolidation
 from wattgram_collector.inventory.html.digest import Digest, Tally, digest
 from wattgram_collector.inventory.html.standing import Standing
-from wattgram_collector.inventory.lines import Status
+from wattgram_collector.inventory.lines import Status, sum_of_known
 from wattgram_collector.inventory.making.period import making_of_period
 from wattgram_collector.inventory.making.resolving import Resolver
 from wattgram_collector.inventory.periods import ReportPeriod, day_of
@@ -78,8 +78,8 @@ def to_date(inventory: Inventory, rates: Mapping[Pair, float]) -> ToDate:
     return ToDate(
         year=str(inventory.period.first.year),
         end_unix_seconds=inventory.period.interval.end_unix_seconds,
-        total_location_grams=_total(standing, found.location, Method.LOCATION),
-        total_market_grams=_total(standing, found.market, Method.MARKET),
+        total_location_grams=_float(standing.total_grams(Method.LOCATION)),
+        total_market_grams=_float(standing.total_grams(Method.MARKET)),
         scope_1_grams=_scope(inventory, 1, Method.NONE),
         location_grams=_scope(inventory, 2, Method.LOCATION),
         market_grams=_scope(inventory, 2, Method.MARKET),
@@ -141,14 +141,14 @@ def _bounded(found: Mapping[Pair, float]) -> dict[Pair, float]:
     return kept
 
 
-def _total(standing: Standing, tally: Tally, method: Method) -> float | None:
-    return float(standing.total_grams(method)) if tally.is_known else None
+def _float(grams: Fraction | None) -> float | None:
+    return None if grams is None else float(grams)
 
 
 def _scope(inventory: Inventory, scope: int, method: Method) -> float | None:
     grams = [line.total.grams for line in inventory.lines
              if line.place.scope == scope and line.method is method]  # fmt: skip
-    return _sum(grams)
+    return _float(sum_of_known(grams))
 
 
 def _categories(inventory: Inventory) -> dict[int, float]:
@@ -160,11 +160,6 @@ def _categories(inventory: Inventory) -> dict[int, float]:
     return found
 
 
-def _sum(grams: Iterable[Fraction | None]) -> float | None:
-    known = [one for one in grams if one is not None]
-    return float(sum(known, Fraction(0))) if known else None
-
-
 def _acquired(found: Digest) -> float | None:
     """Return book A's making of what was acquired, where there is any."""
     grams = [
@@ -172,7 +167,7 @@ def _acquired(found: Digest) -> float | None:
         for row in found.rows
         if row.posting.stage is Stage.EMBODIED_ACQUIRED and row.posting.in_ghg
     ]
-    return _sum(grams)
+    return _float(sum_of_known(grams))
 
 
 def _memos(found: Digest) -> dict[str, float]:

@@ -8,17 +8,17 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from wattgram.lock import only_one
 from wattgram.units import NANOSECONDS_PER_SECOND
 from wattgram_collector.config import CollectorConfig
-from wattgram_collector.inventory.report.closing import faults
 from wattgram_collector.ledger.sqlite_check import Report, check
 from wattgram_collector.ledger.sqlite_restore import backup, restore
 from wattgram_collector.ledger.sqlite_seals import seal
-from wattgram_collector.ledger.sqlite_verify import Verified, verify
+from wattgram_collector.ledger.sqlite_verify import Faults, Verified, verify
 
 FILE_NAME: Final = "ledger.sqlite"
 
@@ -27,8 +27,8 @@ def ledger_path(config: CollectorConfig) -> Path:
     return config.state_directory / FILE_NAME
 
 
-def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the commands to the parser."""
+def add_to(commands: Any, common: argparse.ArgumentParser, faults: Faults) -> None:
+    """Add the commands to the parser; `faults` looks at the closings of the journal."""
     about = "Check, verify, seal, back up or restore the ledger."
     ledger = commands.add_parser("ledger", help=about, description=about)
     actions = ledger.add_subparsers(required=True, metavar="ACTION")
@@ -45,7 +45,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "file", type=Path, nargs="?", metavar="FILE", help="a backup; without it the ledger"
     )
     checked.add_argument("--json", action="store_true", help="as JSON")
-    verified = action("verify", _verify, "Say whether all of a ledger is as it was written.")
+    verified = action(
+        "verify", partial(_verify, faults), "Say whether all of a ledger is as it was written."
+    )
     verified.add_argument(
         "file", type=Path, nargs="?", metavar="FILE", help="a copy; without it the ledger"
     )
@@ -71,7 +73,7 @@ def _check(config: CollectorConfig, options: argparse.Namespace) -> int:
     return 0 if report.is_sound else 1
 
 
-def _verify(config: CollectorConfig, options: argparse.Namespace) -> int:
+def _verify(faults: Faults, config: CollectorConfig, options: argparse.Namespace) -> int:
     path = options.file or ledger_path(config)
     found = verify(path, _tell(sys.stderr), faults)
     report = found.report

@@ -24,6 +24,7 @@ from wattgram_collector.ledger.journal import JournalEntry
 from wattgram_collector.ledger.sqlite_file import ODD, SqliteFile
 from wattgram_collector.ledger.sqlite_journal import journal
 from wattgram_collector.ledger.sqlite_meanings import Meanings
+from wattgram_collector.ledger.sqlite_migrations import require_current
 from wattgram_collector.ledger.sqlite_reading import agents
 from wattgram_collector.ledger.sqlite_restating import FINAL, NETWORK
 from wattgram_collector.ledger.sqlite_weighing import weighed_sums
@@ -94,10 +95,10 @@ class SqliteSums:
         self._pool: ThreadPoolExecutor | None = None
         try:
             self._file.execute("BEGIN")
-            self._file.all("SELECT 1 FROM schema_version")  # the instant is that of a first read
-        except LedgerError:
+            require_current(self._file)  # the instant is that of a first read
+        except LedgerError as error:
             self._file.close()
-            raise
+            raise type(error)(f"{path}: {error}", error.trouble) from error
 
     def close(self) -> None:
         """See Sums. What SQLite works on in another thread is waited for."""

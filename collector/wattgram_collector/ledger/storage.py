@@ -16,6 +16,7 @@ from wattgram_collector.ledger.sqlite_journal import SqliteJournal
 from wattgram_collector.ledger.sqlite_meanings import Meanings
 from wattgram_collector.ledger.sqlite_opening import open_ledger
 from wattgram_collector.ledger.sqlite_sums import SqliteSums
+from wattgram_collector.ledger.sqlite_verify import Faults
 from wattgram_collector.ledger.sums import Sums
 
 
@@ -55,6 +56,6 @@ def summing(config: CollectorConfig) -> Callable[[], Sums]:
     return lambda: SqliteSums(ledger_path(config), meanings)
 
 
-def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add what an operator does with this storage to the parser."""
-    sqlite_commands.add_to(commands, common)
+def add_commands(commands: Any, common: argparse.ArgumentParser, faults: Faults) -> None:
+    """Add what an operator does with this storage; `faults` looks at the journal's closings."""
+    sqlite_commands.add_to(commands, common, faults)

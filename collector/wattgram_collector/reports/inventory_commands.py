@@ -23,9 +23,9 @@ from wattgram_collector.inventory.periods import (
 )
 from wattgram_collector.inventory.report.check import CheckError, check
 from wattgram_collector.inventory.report.closing import closing_of, closing_record
-from wattgram_collector.inventory.report.files import ALL, folder_of, parse_formats
+from wattgram_collector.inventory.report.files import ALL, documents, folder_of, parse_formats
 from wattgram_collector.inventory.report.summary import summary
-from wattgram_collector.inventory.result import Closed
+from wattgram_collector.inventory.result import Closed, Inventory
 from wattgram_collector.inventory.run import Run, run
 from wattgram_collector.ledger import storage
 from wattgram_collector.ledger.journal import canonical
@@ -87,17 +87,32 @@ def _reported(config: CollectorConfig, options: argparse.Namespace) -> int:
     with ExitStack() as rooms, ExitStack() as bars:
         found = run(config, period, unit, created, lambda name: _bar(bars, name))
         rooms.enter_context(closing(found.metering.hours))
-        if options.close:
-            found = _closed(config, found, now)
         place = Path(options.out or DEFAULT_FOLDER)
         folder = place.joinpath(*folder_of(settings.organisation, unit, period))
-        require_replaceable(folder, found.inventory.journal_entries, is_forced=options.force)
+        require_replaceable(folder, found.inventory, is_forced=options.force)
+        if options.close:
+            if "json" in formats:  # one that cannot be said is said to be none before it is closed
+                list(documents(found.inventory, found.footprints))
+            found = _closed(config, found, now)
         _bar(bars, "files")(0, 1)
-        written = write_files(
-            folder, found.inventory, found.metering, formats, found.footprints, _hash_of(config)
-        )
+        try:
+            written = write_files(folder, found.inventory, found.metering, formats,
+                                  found.footprints, _hash_of(config))  # fmt: skip
+        except (OSError, ValueError) as error:
+            if not options.close:
+                raise
+            raise _unwritten(found.inventory, error) from error
     _say(found, written)
     return DONE
+
+
+def _unwritten(inventory: Inventory, error: OSError | ValueError) -> ValueError:
+    """Return the error of files that were not written, which a closing outlives."""
+    entry = inventory.closed.entry if inventory.closed else 0
+    return ValueError(
+        f"{error}; {inventory.period.name} is closed (journal entry {entry}): to have its files,"
+        " run again without --close"
+    )
 
 
 def _bar(bars: ExitStack, name: str) -> Tell:
@@ -162,6 +177,8 @@ def _say(found: Run, written: Written) -> None:
 
 def _verified(folder: Path) -> int:
     """Look at the files of a folder; raises CheckError, OSError."""
+    if not folder.is_dir():
+        raise CheckError(f"{folder}: there is no such folder of a report")
     contents: dict[str, bytes] = {}
     for file in sorted(folder.iterdir()):
         if file.name not in ALL or not file.is_file():

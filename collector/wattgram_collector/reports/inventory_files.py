@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from wattgram.units import SECONDS_PER_DAY
 from wattgram_collector import __version__
 from wattgram_collector.inventory.html.beside import Beside, Month, months_of
 from wattgram_collector.inventory.html.markdown import markdown_report
@@ -30,6 +33,11 @@ from wattgram_collector.inventory.report.partners import Footprints
 from wattgram_collector.inventory.result import Inventory, SiteHour
 
 _MANIFEST_BYTES_MAX: Final = 1 << 20
+_PARTIAL: Final = ".partial-"
+_OLD: Final = ".old-"
+_LEFT_SECONDS: Final = SECONDS_PER_DAY
+_SAME: Final = ("organisation", "org_unit", "period_from", "period_to")
+"""Of a manifest: what another report of the same folder must say as well."""
 
 
 class FolderError(ValueError):
@@ -44,8 +52,12 @@ class Written(NamedTuple):
     ledger_head: str
 
 
-def require_replaceable(folder: Path, journal_entries: int, *, is_forced: bool) -> None:
-    """Raise FolderError for a folder that is no report, or a report of a longer journal."""
+def require_replaceable(folder: Path, inventory: Inventory, *, is_forced: bool) -> None:
+    """Raise FolderError for a folder that is no report, or one that this is no newer one of.
+
+    That is one of a longer journal, of somebody else whose folder has the same name, of other
+    days, or of a period that was closed where this run is a draft.
+    """
     if not folder.exists():
         return
     names = {one.name for one in folder.iterdir()} if folder.is_dir() else {str(folder)}
@@ -56,15 +68,26 @@ def require_replaceable(folder: Path, journal_entries: int, *, is_forced: bool) 
         return
     try:
         said = json.loads((folder / MANIFEST).read_bytes()[:_MANIFEST_BYTES_MAX])
-        entries = int(said["journal_entries"])
+        reason = _not_older(said, manifest_of(inventory, "", "", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FolderError(f"{folder}: its {MANIFEST} cannot be read: --force writes over it"
                           ) from error  # fmt: skip
-    if entries > journal_entries:
-        raise FolderError(
-            f"{folder}: was made of {entries} journal entries, this ledger has {journal_entries}:"
-            " --force writes over it"
-        )
+    if reason:
+        raise FolderError(f"{folder}: {reason}: --force writes over it")
+
+
+def _not_older(said: Any, mine: Mapping[str, Any]) -> str:
+    """Return why a report is no older one of the same; empty where it is."""
+    for key in _SAME:
+        if said[key] != mine[key]:
+            return f"is of {key} {said[key]!r}, and this run of {mine[key]!r}"
+    if said["closed"] is not None and mine["closed"] is None:
+        return f"is of a period that was closed (days of {said['timezone']}), and this is a draft"
+    entries = int(said["journal_entries"])
+    if entries > mine["journal_entries"]:
+        return (f"was made of {entries} journal entries, this ledger has "
+                f"{mine['journal_entries']}")  # fmt: skip
+    return ""
 
 
 def write_files(
@@ -77,22 +100,35 @@ def write_files(
 ) -> Written:
     """Write everything beside `folder`, and put it in its place when it is whole.
 
-    Raises OSError, and ValueError where a document would not be what its schema allows.
+    Where that is a link, what it leads to is replaced. Raises OSError, and ValueError where a
+    document would not be what its schema allows.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    place = folder.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _clear(place)
+    partial = place.with_name(f".{place.name}{_PARTIAL}{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         desk = _Desk(partial, {})
         head = desk.fill(inventory, metering, formats, footprints)
         said = manifest_of(inventory, __version__, config_sha256, head)
-        (partial / MANIFEST).write_text(files.manifest(desk.checksums, said), encoding="utf-8")
-        _put(partial, folder)
+        desk.write(MANIFEST, files.manifest(desk.checksums, said))
+        del desk.checksums[MANIFEST]
+        _put(partial, place)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return Written(folder, tuple(sorted(desk.checksums)), head)
+
+
+def _clear(place: Path) -> None:
+    """Remove what runs that were killed have left beside a folder, once nobody can be at it."""
+    for mark in (_PARTIAL, _OLD):
+        for left in place.parent.glob(f".{glob.escape(place.name)}{mark}*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def _put(partial: Path, folder: Path) -> None:
@@ -100,7 +136,7 @@ def _put(partial: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(partial, folder)
         return
-    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
+    old = folder.with_name(f".{folder.name}{_OLD}{os.getpid()}")
     shutil.rmtree(old, ignore_errors=True)
     os.rename(folder, old)
     try:

@@ -23,6 +23,7 @@ from wattgram_collector.inventory.activities.cells import (
     ratio,
     text,
 )
+from wattgram_collector.inventory.activities.companions import alone
 from wattgram_collector.inventory.factors import Factor, FactorBoundary, GwpSet
 from wattgram_collector.inventory.grid_table import Constant
 from wattgram_collector.inventory.periods import Interval
@@ -228,6 +229,12 @@ def taken(row: Mapping[str, str], kind: Kind, activity_id: str, timezone: str) -
             said[name] = columns[name].parse(cell)
         except ValueError as error:
             wrongs.append(Wrong(name, cell, str(error)))
+    if not wrongs:
+        wrongs += [
+            Wrong(name, row[name].strip(), reason)
+            for name, reason in alone(said)
+            if name not in kind.required
+        ]
     if wrongs:
         order = list(columns)
         raise RowError(sorted(wrongs, key=lambda one: order.index(one.column)))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from wattgram.readings import Quality
 from wattgram_collector.inventory.activities.activity import (
     PERCENT,
     Activity,
@@ -171,16 +172,20 @@ def scope_2(
     leaf: TcsLeaf | None,
     rule: str,
     pue: Fraction = ONE,
+    tier: Quality | None = None,
 ) -> Iterator[Posting]:
-    """Yield scope 2 by location and by market, 3.3b and 3.3c, of kWh at the facility."""
+    """Yield scope 2 by location and by market, 3.3b and 3.3c, of kWh at the facility.
+
+    `tier`: of the kWh, where a formula knows them less well than a meter.
+    """
     burnt = generation(activity, factors, is_scope_2=True)
     note = of_year(activity, burnt)
     yield posting(activity, burnt, kwh, Spot(Stage.USE, SCOPE_2, leaf, rule, Method.LOCATION,
-                                             note=note, pue=pue))  # fmt: skip
+                                             note=note, tier=tier, pue=pue))  # fmt: skip
     contract, basis = _market(activity, burnt)
     yield posting(activity, contract, kwh, Spot(Stage.USE, SCOPE_2, None, rule, Method.MARKET,
-                                                note=basis, pue=pue))  # fmt: skip
-    yield from supplied(activity, factors, kwh, burnt)
+                                                note=basis, tier=tier, pue=pue))  # fmt: skip
+    yield from supplied(activity, factors, kwh, burnt, tier)
 
 
 def _market(activity: Activity, burnt: Factor) -> tuple[Factor, str]:
@@ -193,21 +198,25 @@ def _market(activity: Activity, burnt: Factor) -> tuple[Factor, str]:
 
 
 def supplied(
-    activity: Activity, factors: FactorTable, kwh: Fraction, burnt: Factor
+    activity: Activity,
+    factors: FactorTable,
+    kwh: Fraction,
+    burnt: Factor,
+    tier: Quality | None = None,
 ) -> Iterator[Posting]:
     """Yield 3.3b, kWh x W, and 3.3c, kWh x L / (1 - L) x (I + W); what is not known unpriced.
 
     A factor with the losses inside has no 3.3c beside it.
     """
     supply = upstream(activity, factors)
-    at = Spot(Stage.ELECTRICITY_SUPPLY, scope_3(3, "3b"), rule="3b")
+    at = Spot(Stage.ELECTRICITY_SUPPLY, scope_3(3, "3b"), rule="3b", tier=tier)
     if supply is None:
         yield unpriced(activity, kwh, "kWh", at._replace(note=NO_SUPPLY))
     else:
         yield posting(activity, supply, kwh, at)
     if burnt.includes_losses:
         return
-    at = Spot(Stage.LOSSES, scope_3(3, "3c"), rule="3c")
+    at = Spot(Stage.LOSSES, scope_3(3, "3c"), rule="3c", tier=tier)
     parts = lost(activity, factors, kwh, burnt)
     for one in parts:
         yield posting(activity, one.factor, one.kilowatt_hours, at)

@@ -41,9 +41,9 @@ def attention(standing: Standing) -> Html | None:
                                   " in no total", href="#unknown"), *told, ". ",
                          method(_OUTSIDE.method), ", ", quality(_OUTSIDE)))  # fmt: skip
     if warnings:
-        parts.append(tag("p", tag("a", count(len(warnings), "figure is", "figures are"),
-                                  " outside of what is usual of the kind", href="#warnings"),
-                         ". ", method("compared with reference figures"), ", ",
+        parts.append(tag("p", tag("a", count(len(warnings), "thing is", "things are"),
+                                  " to be looked at", href="#warnings"), ". ",
+                         method("said twice, outside of what is usual, or at odds"), ", ",
                          tag("span", "told, never changed", class_="q")))  # fmt: skip
     return tag("div", *parts, class_="banner warning", data_figure=True) if parts else None
 
@@ -107,7 +107,7 @@ def _memos(standing: Standing) -> Html | None:
 
 
 def warnings(standing: Standing) -> Html | None:
-    """Return the figures that are outside the band of their kind, with what is said against it."""
+    """Return what was said twice, is at odds, or is outside the band of its kind."""
     found = standing.inventory.warnings
     if not found:
         return None
@@ -115,9 +115,9 @@ def warnings(standing: Standing) -> Html | None:
                  for one in found[:SHOWN_MAX])  # fmt: skip
     more = len(found) - SHOWN_MAX
     rest = tag("p", "and ", count(more, "more", "more"), class_="note") if more > 0 else None
-    text = tag("p", "Compared with figures that are often quoted; those are no factors, and "
-               "nothing was changed.", class_="note")  # fmt: skip
-    return section("Unusual figures", tag("ul", items, class_="problems"), rest, name="warnings",
+    text = tag("p", "Nothing was changed by them. Figures that are often quoted are there to "
+               "compare with, and are no factors.", class_="note")  # fmt: skip
+    return section("To be looked at", tag("ul", items, class_="problems"), rest, name="warnings",
                    note=text)  # fmt: skip
 
 

@@ -128,7 +128,7 @@ class Digest:
     memos: dict[str, Tally] = field(default_factory=dict)
     """By why they are in no total."""
     factors: dict[str, float] = field(default_factory=dict)
-    """Grams that each priced."""
+    """Grams that each priced of what is in a total."""
     methods: dict[How, int] = field(default_factory=dict)
     """How many postings were made so."""
 
@@ -147,7 +147,8 @@ def digest(rows: Iterable[Row], site_of: Mapping[str, str]) -> Digest:
 def _take(found: Digest, number: int, one: Posting, site_of: Mapping[str, str]) -> None:
     made = how(one)
     found.methods[made] = found.methods.get(made, 0) + 1
-    if one.factor and one.grams is not None:
+    is_counted = one.role is Role.PRIMARY and (one.in_ghg or one.in_tcs)
+    if one.factor and one.grams is not None and is_counted:
         found.factors[one.factor] = found.factors.get(one.factor, 0.0) + float(one.grams)
     if one.role is not Role.PRIMARY:
         _of(found.memos, _why(one)).add(one, made)

@@ -180,10 +180,19 @@ def factors(standing: Standing, ids: dict[str, str]) -> Html:
     more = len(found) - len(ids)
     rest = tag("p", "and ", count(more, "more", "more"), " in factors.csv", class_="note") if (
         more > 0) else None  # fmt: skip
-    text = tag("p", "Those that priced most come first; factors.csv has the checksum of each "
-               "one's table.", class_="note")  # fmt: skip
-    return section("Factors", grid(titles, rows, "Factors that were used"), rest, name="factors",
-                   note=text)  # fmt: skip
+    text = tag("p", "Those that priced most of the totals come first; factors.csv has the "
+               "checksum of each one's table.", class_="note")  # fmt: skip
+    return section("Factors", grid(titles, rows, "Factors that were used"), rest,
+                   _publications(standing), name="factors", note=text)  # fmt: skip
+
+
+def _publications(standing: Standing) -> Html | None:
+    """Return whose information the report contains, as their licences ask for."""
+    found = standing.publications
+    if not found:
+        return None
+    return tag("div", tag("h3", "This report contains information from"),
+               tag("ul", join(tag("li", said(one)) for one in found)), class_="part")  # fmt: skip
 
 
 def _factor(one: Factor, identity: str, grams: float | None) -> Html:
@@ -201,7 +210,7 @@ def _factor(one: Factor, identity: str, grams: float | None) -> Html:
         said(one.source),
         said(", ".join(version)),
         said(one.region) if one.region else EMPTY,
-        said(", ".join(parts)),
+        ", ".join(parts),
         said(one.licence) if one.licence else UNKNOWN,
         method(_PUBLISHED),
         quality(basis),

@@ -32,7 +32,18 @@ _KILOGRAMS: Final = "kg CO2e"
 def markdown_report(inventory: Inventory, beside: Beside | None = None) -> str:
     """Return `report.md`: the same run gives the same text."""
     standing = Standing(inventory, beside or Beside())
-    parts = (_head, _totals, _lines, _leaves, _largest, _software, _unknown, _told, _check)
+    parts = (
+        _head,
+        _totals,
+        _lines,
+        _leaves,
+        _largest,
+        _software,
+        _unknown,
+        _told,
+        _publications,
+        _check,
+    )
     return "\n".join(line for part in parts for line in part(standing)).rstrip() + "\n"
 
 
@@ -59,18 +70,16 @@ def _totals(standing: Standing) -> Iterator[str]:
     yield "## Totals"
     yield ""
     rows = (
-        ("GHG Protocol", standing.total_grams(Method.LOCATION),
+        ("GHG Protocol, location-based", standing.total_grams(Method.LOCATION),
          basis_of(found.location, "location-based")),
-        ("GHG Protocol", standing.total_grams(Method.MARKET),
+        ("GHG Protocol, market-based", standing.total_grams(Method.MARKET),
          basis_of(found.market, "market-based")),
         ("Technology Carbon Standard", standing.tcs_grams,
          basis_of(found.tcs, hardware.replace("_", " "))),
     )  # fmt: skip
     titles = ("Total", "Emissions", "Method", "How it is known")
-    known = (found.location.is_known, found.market.is_known, found.tcs.is_known)
-    yield from _table(titles, ((name, *_figure(grams if is_known else None, basis, _UNKNOWN))
-                               for (name, grams, basis), is_known in zip(rows, known, strict=True)
-                               ))  # fmt: skip
+    yield from _table(titles, ((name, *_figure(grams, basis, _UNKNOWN))
+                               for name, grams, basis in rows))  # fmt: skip
     yield "The totals tell one thing in three ways and are never added."
     yield ""
 
@@ -154,7 +163,7 @@ def _told(standing: Standing) -> Iterator[str]:
     """Yield warnings, exclusions and instruments as lists."""
     inventory = standing.inventory
     groups = (
-        ("Unusual figures", list(inventory.warnings)),
+        ("To be looked at", list(inventory.warnings)),
         ("Assumptions", [one.get("text", "") for one in inventory.assumptions]),
         ("Exclusions", [one.get("text", "") for one in inventory.exclusions]),
         ("Certificates and credits, subtracted from nothing",
@@ -170,6 +179,15 @@ def _told(standing: Standing) -> Iterator[str]:
             if len(texts) > UNKNOWN_MAX:
                 yield f"* and {len(texts) - UNKNOWN_MAX:,} more"
             yield ""
+
+
+def _publications(standing: Standing) -> Iterator[str]:
+    found = standing.publications
+    if found:
+        yield "## This report contains information from"
+        yield ""
+        yield from (f"* {plain(one)}" for one in found)
+        yield ""
 
 
 def _check(standing: Standing) -> Iterator[str]:

@@ -166,7 +166,7 @@ def _sci(one: Sci) -> Html:
         _or_unknown(one.energy_kilowatt_hours, "kWh", basis),
         _or_unknown(one.intensity_grams_per_kilowatt_hour, "g/kWh", basis),
         UNKNOWN if one.operational_grams is None else mass(one.operational_grams, basis),
-        mass(one.embodied_grams, basis),
+        UNKNOWN if one.embodied_grams is None else mass(one.embodied_grams, basis),
         join(inside, ", ") if inside else EMPTY,
         method(basis.method),
         quality(basis),

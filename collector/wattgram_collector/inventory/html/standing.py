@@ -11,8 +11,8 @@ from typing import Final
 
 from wattgram_collector.inventory.html.beside import Beside
 from wattgram_collector.inventory.html.digest import Digest, Key, Tally, digest
-from wattgram_collector.inventory.html.figures import Basis, basis_of, methods_words
-from wattgram_collector.inventory.lines import Line, Status, ghg_total
+from wattgram_collector.inventory.html.figures import Basis, basis_of, basis_of_sum, methods_words
+from wattgram_collector.inventory.lines import Line, Status, ghg_total, sum_of_known
 from wattgram_collector.inventory.places import CATEGORIES, CATEGORY_NAMES, GhgPlace, TcsLeaf
 from wattgram_collector.inventory.postings import Method
 from wattgram_collector.inventory.result import Inventory
@@ -70,13 +70,20 @@ class Standing:
         """Of the period, which has it inside."""
         return self.inventory.period.after - timedelta(days=1)
 
-    def total_grams(self, method: Method) -> Fraction:
+    def total_grams(self, method: Method) -> Fraction | None:
         return ghg_total(self.inventory.lines, method)
 
     @cached_property
-    def tcs_grams(self) -> Fraction:
-        found = (one.grams for one in self.inventory.leaves.values())
-        return sum((one for one in found if one is not None), Fraction(0))
+    def tcs_grams(self) -> Fraction | None:
+        return sum_of_known(one.grams for one in self.inventory.leaves.values())
+
+    @property
+    def publications(self) -> list[str]:
+        """Return what the factors were taken from, each with the licence that asks to be named."""
+        found = {
+            (one.source, one.licence) for one in self.inventory.factors.values() if one.licence
+        }
+        return [f"{source}: {licence}" for source, licence in sorted(found)]
 
     def tally(self, line: Line) -> Tally:
         return self.digest.lines.get((line.place, line.method)) or Tally()
@@ -85,13 +92,7 @@ class Standing:
         """Return how a line was made: the method of scope 2, then those of its postings."""
         words = [word for word in (METHOD_WORDS[line.method],) if word]
         words += self.tally(line).words
-        total = line.total
-        ratio = total.uncertainty_ratio
-        return Basis(
-            methods_words(words),
-            {tier: float(part) for tier, part in total.share_by_tier.items()},
-            None if ratio is None else float(ratio),
-        )
+        return basis_of_sum(line.total, methods_words(words))
 
     def leaf_basis(self, leaf: TcsLeaf) -> Basis:
         return basis_of(self.digest.leaves.get(leaf) or Tally())

@@ -97,12 +97,12 @@ def cards(standing: Standing) -> Html:
     )  # fmt: skip
 
 
-def _card(name: str, grams: Fraction, tally: Tally, how: str, to: str) -> Html:
+def _card(name: str, grams: Fraction | None, tally: Tally, how: str, to: str) -> Html:
     basis = basis_of(tally, how)
     return tag(
         "section",
         tag("h2", tag("a", name, href=to)),
-        tag("p", mass(grams, basis) if tally.is_known else UNKNOWN, class_="big"),
+        tag("p", UNKNOWN if grams is None else mass(grams, basis), class_="big"),
         tag("p", method(basis.method), class_="small"),
         quality_bar(basis.shares),
         tag("p", quality(basis), class_="small"),

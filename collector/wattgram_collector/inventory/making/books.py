@@ -27,11 +27,18 @@ from wattgram_collector.inventory.making.embodied import (
 from wattgram_collector.inventory.periods import Interval, midnight_unix_seconds
 from wattgram_collector.inventory.places import GhgPlace, scope_3
 from wattgram_collector.inventory.postings import Book, Posting, Role, Stage
-from wattgram_collector.inventory.register.assets import Asset
+from wattgram_collector.inventory.register.assets import Asset, Condition
+from wattgram_collector.reports.numbers import rounded
 
 _TRANSPORT: Final = {True: scope_3(4), False: scope_3(9)}
 _WASTE: Final = scope_3(5)
 _END_OF_SOLD: Final = scope_3(12)
+_DIGITS: Final = 6
+_PARTS: Final = {
+    Stage.EMBODIED_ACQUIRED: "cradle to gate",
+    Stage.TRANSPORT: "transport",
+    Stage.END_OF_LIFE: "end of life",
+}
 
 
 def acquired_postings(
@@ -40,17 +47,16 @@ def acquired_postings(
     """Yield book A: what of the making falls into `within`; the TCS's basis sets `in_tcs`."""
     if decision.making not in (Making.WHEN_ACQUIRED, Making.MEMO, Making.LEAF_ONLY):
         return
-    made = total_grams(asset, figure)
     if asset.acquired_on is not None:
         at = midnight_unix_seconds(asset.acquired_on, timezone)
         if within.start_unix_seconds <= at < within.end_unix_seconds:
             plain = _plain(asset, figure, decision, at)
-            yield _placed(plain, decision, made * figure.manufacturing_share)
+            yield _placed(plain, decision, figure.manufacturing_share)
             if figure.transport_share:
                 moved = replace(plain, stage=Stage.TRANSPORT)
                 if decision.making is Making.WHEN_ACQUIRED:
                     moved = replace(moved, place=_TRANSPORT[asset.is_transport_paid_by_org])
-                yield _placed(moved, decision, made * figure.transport_share)
+                yield _placed(moved, decision, figure.transport_share)
     ends_on, place = _end_of(asset)
     if ends_on is not None and figure.end_of_life_share:
         at = midnight_unix_seconds(ends_on, timezone)
@@ -58,7 +64,7 @@ def acquired_postings(
             ended = replace(_plain(asset, figure, decision, at), stage=Stage.END_OF_LIFE)
             if decision.making is Making.WHEN_ACQUIRED:
                 ended = replace(ended, place=place)
-            yield _placed(ended, decision, made * figure.end_of_life_share)
+            yield _placed(ended, decision, figure.end_of_life_share)
 
 
 def end_of_life_ahead(
@@ -76,7 +82,7 @@ def end_of_life_ahead(
     if within.start_unix_seconds <= at < within.end_unix_seconds:
         ended = replace(_plain(asset, figure, decision, at), stage=Stage.END_OF_LIFE)
         at_leaf = replace(decision, making=Making.LEAF_ONLY)
-        yield _placed(ended, at_leaf, total_grams(asset, figure) * figure.end_of_life_share)
+        yield _placed(ended, at_leaf, figure.end_of_life_share)
 
 
 def amortised_postings(
@@ -121,16 +127,29 @@ def _end_of(asset: Asset) -> tuple[date | None, GhgPlace]:
     return asset.disposed_on, _WASTE
 
 
-def _placed(posting: Posting, decision: Decision, grams: Fraction) -> Posting:
-    """Return the posting with its grams, in the GHG total where the decision has it there."""
-    share = grams / posting.grams if posting.grams else Fraction(0)
-    value = posting.factor_value * share if posting.factor_value is not None else None
-    found = replace(posting, grams=grams, factor_value=value)
+def _placed(whole: Posting, decision: Decision, share: Fraction) -> Posting:
+    """Return the share of a posting of TE', in the GHG total where the decision has it there."""
+    part = f"x {rounded(share, _DIGITS)} {_PARTS[whole.stage]}" if share != 1 else ""
+    found = replace(
+        whole,
+        grams=(whole.grams or Fraction(0)) * share,
+        factor_value=(whole.factor_value or Fraction(0)) * share,
+        note="; ".join(filter(None, (whole.note, part))),
+    )
     if decision.making is Making.MEMO:
         return replace(found, role=Role.MEMO)
     if decision.making is Making.LEAF_ONLY:
         return replace(found, place=None)
     return replace(found, in_ghg=found.place is not None)
+
+
+def _condition(asset: Asset) -> str:
+    """Return in words what the figure is multiplied with beside its share; empty: nothing."""
+    if asset.is_included_in_parent:
+        return "inside the figure of its parent"
+    if asset.condition is Condition.NEW:
+        return ""
+    return f"x {rounded(asset.condition.share, _DIGITS)} {asset.condition}"
 
 
 def _plain(asset: Asset, figure: Figure, decision: Decision, unix_seconds: int) -> Posting:
@@ -158,5 +177,5 @@ def _plain(asset: Asset, figure: Figure, decision: Decision, unix_seconds: int) 
         service=asset.service,
         rule=decision.rule,
         evidence=f"asset {asset.asset_id} from {asset.valid_from or 'the first'}",
-        note=figure.note,
+        note="; ".join(filter(None, (figure.note, _condition(asset)))),
     )

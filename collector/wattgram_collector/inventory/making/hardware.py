@@ -119,7 +119,8 @@ def parse_hardware(texts: Mapping[str, str], sources: str) -> Hardware:
         entry = known.get(row["source"])
         if entry is None:
             raise ValueError(f"source {row['source']!r} is not in {SOURCES}")
-        return Origin(entry["title"], named(row, "source_version"), entry["licence"], sums[file])
+        source = f"{entry['publisher']}: {entry['title']}"
+        return Origin(source, named(row, "source_version"), entry["licence"], sums[file])
 
     def device_class(row: Mapping[str, str]) -> DeviceClass:
         low, kilograms, high = _range(row)

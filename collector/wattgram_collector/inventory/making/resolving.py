@@ -228,7 +228,7 @@ def _resolved(found: _Found, life_years: Fraction) -> Resolved:
     factor = Factor(
         factor_id=found.key,
         value=found.kilograms,
-        unit="unit",
+        unit="kg/unit",
         source=found.origin.source,
         source_version=found.origin.version,
         boundary=boundary,

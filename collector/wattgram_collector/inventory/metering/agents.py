@@ -26,6 +26,7 @@ from wattgram_collector.inventory.metering.energy import (
     Bound,
     Metered,
     energy_postings,
+    missing_overhead,
 )
 from wattgram_collector.inventory.metering.fleet import CUSTOMERS, Unit
 from wattgram_collector.inventory.metering.gaps import Filled
@@ -186,7 +187,9 @@ def _note_hours(watch: Watch, desk: Desk) -> None:
 def ratios_of(bound: Bound, terms: Terms) -> Ratios:
     """Return what a metered joule is at the wall of the IT, and at that of the facility."""
     efficiency = (bound.asset and bound.asset.psu_efficiency) or Fraction(1)
-    return Ratios(1 / efficiency, (1 + terms.overhead_ratio) / efficiency)
+    facility = missing_overhead(bound.asset, terms)
+    equipment = facility / (1 + terms.overhead_ratio)
+    return Ratios(equipment / efficiency, facility / efficiency)
 
 
 def is_sampled(bound: Bound) -> bool:

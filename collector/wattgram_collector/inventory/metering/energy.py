@@ -22,7 +22,7 @@ from wattgram_collector.inventory.decision import Decision
 from wattgram_collector.inventory.periods import Interval
 from wattgram_collector.inventory.places import SCOPE_1, SCOPE_2, GhgPlace, TcsLeaf, scope_3
 from wattgram_collector.inventory.postings import Method, Posting, Role, Stage
-from wattgram_collector.inventory.register.assets import Asset, AssetRole, Supply
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, MeteringPoint, Supply
 
 NOT_DIRECT_NOTE: Final = (
     "priced with an intensity that has more or else than generation inside: not for scope 2"
@@ -233,7 +233,7 @@ def _placed(plain: Posting, decision: Decision) -> Posting:
 def _plain(metered: Metered, bound: Bound) -> Posting:
     """Return the kilowatt-hours of the facility and their grams, in no place yet."""
     asset, pricing, amount = bound.asset, metered.pricing, metered.amount
-    pue = 1 + pricing.terms.overhead_ratio
+    pue = missing_overhead(asset, pricing.terms)
     efficiency = (asset and asset.psu_efficiency) or Fraction(1)
     alpha = asset.alpha if asset else Fraction(1)
     quantity = Fraction(amount.quantity) / MICROJOULES_PER_KILOWATT_HOUR * pue / efficiency
@@ -265,6 +265,13 @@ def _plain(metered: Metered, bound: Bound) -> Posting:
         rule=bound.decision.rule if bound.decision else "",
         evidence=evidence_of(metered.agent_id, metered.host, metered.interval, metered.which),
     )
+
+
+def missing_overhead(asset: Asset | None, terms: Terms) -> Fraction:
+    """Return PUE': the overhead that a reading has not inside; 1 at the facility's meter."""
+    if asset is not None and asset.metering_point is MeteringPoint.FACILITY:
+        return Fraction(1)
+    return 1 + terms.overhead_ratio
 
 
 def evidence_of(agent_id: str, host: str, interval: Interval, which: str = "") -> str:

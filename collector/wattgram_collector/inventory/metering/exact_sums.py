@@ -6,7 +6,6 @@ denominators are added as integers, and the few denominators that there are come
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 
@@ -28,11 +27,3 @@ class ExactSum:
             return None
         parts = (Fraction(above, below) for below, above in self._numerators.items())
         return sum(parts, Fraction(0))
-
-
-def exact_sum(values: Iterable[Fraction]) -> Fraction:
-    """Return the sum of fractions; 0 of none."""
-    found = ExactSum()
-    for one in values:
-        found.add(one)
-    return found.value or Fraction(0)

@@ -18,7 +18,7 @@ from wattgram_collector.inventory.activities.activity import FactorTable
 from wattgram_collector.inventory.decision import Decision
 from wattgram_collector.inventory.factors import Factor, FactorBoundary
 from wattgram_collector.inventory.making.lives import holding, lifelong
-from wattgram_collector.inventory.metering.fleet import CUSTOMERS, Sample, Stratum
+from wattgram_collector.inventory.metering.fleet import Sample, Stratum
 from wattgram_collector.inventory.periods import ReportPeriod, midnight_unix_seconds
 from wattgram_collector.inventory.places import scope_3
 from wattgram_collector.inventory.postings import Posting, Stage
@@ -131,7 +131,7 @@ def intensity(
         return Factor(
             factor_id=f"metered/{country}/{period.name}",
             value=grams / energy / GRAMS_PER_KILOGRAM,
-            unit="kWh",
+            unit="kg/kWh",
             source="energy of the organisation's ledger, as it was priced",
             source_version=period.name,
             boundary=FactorBoundary.COMBUSTION,
@@ -143,8 +143,3 @@ def intensity(
         if country and f"grid/{country}/direct/{year}" in table:
             return table.one(f"grid/{country}/direct/{year}")
     return None
-
-
-def is_sold_hardware(asset: Asset) -> bool:
-    """Return whether a stratum of customers' hardware can tell what it uses."""
-    return asset.role in CUSTOMERS

@@ -18,7 +18,7 @@ from wattgram_collector.inventory.decision import (
 )
 from wattgram_collector.inventory.making.lives import holding, lifelong
 from wattgram_collector.inventory.making.resolving import Resolver
-from wattgram_collector.inventory.register.assets import Asset, AssetRole, Register
+from wattgram_collector.inventory.register.assets import Asset, AssetRole, Party, Register
 
 _CARDS: Final = {"gpu_card": "gpus", "hdd": "hdds", "ssd": "ssds"}
 
@@ -77,10 +77,12 @@ class Checker:
     def _of_asset(self, asset: Asset, day: date) -> Iterator[Problem]:
         name = f"asset/{asset.asset_id}"
         try:
-            making = decide(asset, self._consolidation).making
+            decision = decide(asset, self._consolidation)
         except UndecidedError as error:
             yield Problem(Grade.ERROR, name, str(error))
             return
+        making = decision.making
+        yield from _handed_over(asset, decision.rule, day)
         supplier = self._register.at(asset.generator, day) if asset.generator else None
         if supplier is not None and supplier.role is not AssetRole.GENERATOR:
             yield Problem(
@@ -153,6 +155,21 @@ class Checker:
             other, others = self._bound(agents[middle:], day)
             return one | other, its + others
         return {agent_id: asset.asset_id for agent_id, asset in found.items()}, []
+
+
+def _handed_over(asset: Asset, rule: str, day: date) -> Iterator[Problem]:
+    """Yield what is sold or leased out in words, and is not where that would have it."""
+    name = f"asset/{asset.asset_id}"
+    is_sold = asset.is_sold_by_org and (asset.sold_on is None or asset.sold_on <= day)
+    if is_sold and asset.owner is Party.ORG:
+        text = (
+            "sold_by_org, and its owner is org: say owner = customer from the day of the sale on"
+        )
+        where = "is 3.13 as if it were leased out" if rule == "11" else "and life are not 3.11"
+        yield Problem(Grade.WARNING, name, f"{text}; its use {where}")
+    if asset.is_leased_out and rule != "11":
+        text = f"leased_out, and rule {rule} holds: 3.13 is of what the organisation owns, and"
+        yield Problem(Grade.WARNING, name, f"{text} a customer runs and pays the electricity of")
 
 
 def _acquired_twice(versions: Sequence[Asset]) -> Iterator[Problem]:

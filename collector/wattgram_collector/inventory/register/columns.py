@@ -113,7 +113,8 @@ FIELDS: Final = (
     _plain("duty_ratio", "expected share of its life that it is on", ratio),
     _plain("alpha", "share of it that is the organisation's", ratio),
     _plain("alpha_basis", "why", text),
-    _plain("metering_point", ", ".join(MeteringPoint), _words(MeteringPoint)),
+    _plain("metering_point", "facility (no PUE is added), outlet, component",
+           _words(MeteringPoint)),
     _plain("psu_efficiency", "of its power supply, where a component is metered", ratio),
     _plain("note", "anything else", text),
     *(RegisterField(Column(name, meaning, parse), "build") for name, meaning, parse in (

@@ -57,7 +57,7 @@ def read_toml(content: str, name: str) -> list[Asset]:
     """Return the assets of `[[assets]]` tables; raises RegisterError."""
     try:
         said = tomllib.loads(content, parse_float=str)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RegisterError([f"{name}: {error}"]) from error
     problems = [f"{name}: unknown key {key!r}: a register has assets" for key in said
                 if key != "assets"]  # fmt: skip

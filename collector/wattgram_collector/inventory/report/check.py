@@ -1,8 +1,8 @@
 """PURE. What an auditor's program looks at in the files of a run, without the ledger.
 
-Every file is what the manifest says; the rows of ledger.csv are a chain; their sums are the lines
-of inventory.csv, the leaves of tcs.json and the rows of esrs_e1_6.csv; each factor that priced a
-row is in factors.csv; each row is its quantity times its factor.
+Every file is what the manifest says, and so is that itself; the rows of ledger.csv are a chain;
+their sums are the lines of inventory.csv, the leaves of tcs.json and the rows of esrs_e1_6.csv;
+each factor that priced a row is in factors.csv; each row is its quantity times its factor.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any, Final, NamedTuple
 from wattgram.units import KILOGRAMS_PER_TONNE
 from wattgram_collector.inventory.postings import Book, Role
 from wattgram_collector.inventory.report import ledger_file
+from wattgram_collector.inventory.report.cells import plain
 from wattgram_collector.inventory.report.corrections import rows_of, standing
 from wattgram_collector.inventory.report.files import MANIFEST
 from wattgram_collector.inventory.report.ledger_file import DIGITS, Row
+from wattgram_collector.inventory.report.tables import as_json, manifest_sha256
 from wattgram_collector.inventory.report.tcs import KILOGRAM_DIGITS, problems
 
 _HALF: Final = Fraction(1, 2)
@@ -76,6 +78,9 @@ def _manifest(contents: Mapping[str, bytes]) -> dict[str, Any]:
     said = _json(_text(MANIFEST, contents[MANIFEST]), MANIFEST)
     if not isinstance(said, dict) or not isinstance(said.get("files"), dict):
         raise CheckError(f"{MANIFEST}: names no files")
+    is_as_made = contents[MANIFEST] == as_json(said).encode()
+    if not is_as_made or said.get("sha256") != manifest_sha256(said):
+        raise CheckError(f"{MANIFEST}: was changed: it is not what its own sha256 is of")
     return said
 
 
@@ -127,7 +132,7 @@ def _reversals(rows: list[Row]) -> None:
 
 def _factors(rows: list[Row], factors: list[dict[str, str]]) -> None:
     """Each row is its quantity times its share times its factor, which is in factors.csv."""
-    known = {row["factor_id"] for row in factors}
+    known = {plain(row["factor_id"]) for row in factors}
     for row in rows:
         one = row.posting
         if one.grams is None:
@@ -192,12 +197,15 @@ def _esrs(lines: list[dict[str, str]], rows: list[dict[str, str]]) -> None:
     for method in ("location", "market"):
         known = [Fraction(row["kgco2e"]) for row in lines
                  if row["kgco2e"] and row["method"] in ("-", method)]  # fmt: skip
-        total = sum(known, Fraction(0)) / KILOGRAMS_PER_TONNE
+        total = sum(known, Fraction(0)) / KILOGRAMS_PER_TONNE if known else None
         stated = next((row["value"] for row in rows if row["line"] == f"total_{method}"), "")
         slack = (len(known) + 2) * _ROW_KILOGRAMS
-        if not stated or abs(Fraction(stated) - total) > slack:
+        is_as_said = stated == "" if total is None else (
+            stated != "" and abs(Fraction(stated) - total) <= slack)  # fmt: skip
+        if not is_as_said:
+            shown = "nothing" if total is None else f"{float(total):.9g} t"
             raise CheckError(f"esrs_e1_6.csv: total_{method} is {stated or 'empty'}, the lines of"
-                             f" inventory.csv are {float(total):.9g} t")  # fmt: skip
+                             f" inventory.csv are {shown}")  # fmt: skip
 
 
 def _leaves(rows: list[Row], said: Any) -> None:

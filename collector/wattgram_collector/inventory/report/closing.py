@@ -68,11 +68,34 @@ class Closing:
         return mine == (period.first, period.after, period.timezone, org_unit)
 
 
+def closed_elsewhere(
+    closings: Iterable[Closing], period: ReportPeriod, org_unit: str
+) -> Iterator[str]:
+    """Yield warnings of a period that was closed with the days of another time zone only."""
+    found = list(closings)
+    if any(one.is_of(period, org_unit) for one in found):
+        return
+    for one in found:
+        if one.is_of(period._replace(timezone=one.timezone), org_unit):
+            yield (
+                f"{period.name} was closed with the days of {one.timezone} (journal entry"
+                f" {one.entry}): with those of {period.timezone} it is another period, not closed"
+            )
+
+
 def closing_record(
     period: ReportPeriod, org_unit: str, rows: Iterable[Row], factors: Iterable[Factor]
 ) -> JournalRecord:
-    """Return what the journal is to keep of a period that is closed now."""
+    """Return what the journal is to keep of a period that is closed now.
+
+    Raises ValueError for more than could be read again.
+    """
     text, head = ledger_file.write(rows)
+    if len(text.encode()) > ROWS_BYTES_MAX:
+        raise ValueError(
+            f"{period.name}: its ledger.csv has more than {ROWS_BYTES_MAX} bytes, and cannot be"
+            " closed in one: close the units of the organisation, or shorter periods"
+        )
     said = {
         "first": period.first.isoformat(),
         "after": period.after.isoformat(),
@@ -130,8 +153,9 @@ def closed_factors(closing: Closing) -> dict[str, Factor]:
     """Return the factors of the rows that were closed, by their ids; raises ValueError."""
     rows = csv.DictReader(io.StringIO(_unpacked(closing, closing.factors), newline=""))
     try:
-        return {row["factor_id"]: files.factor_of(row) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
+        found = [files.factor_of(row) for row in rows]
+        return {one.factor_id: one for one in found}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{_name(closing)}: its factors cannot be read: {error}") from error
 
 

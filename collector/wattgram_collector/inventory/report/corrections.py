@@ -18,6 +18,7 @@ from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.inventory.places import GhgPlace, TcsLeaf
 from wattgram_collector.inventory.postings import Book, Method, Posting, Role, Stage
+from wattgram_collector.inventory.report.cells import plain
 from wattgram_collector.inventory.report.ledger_file import (
     Row,
     decimal,
@@ -37,8 +38,8 @@ def rows_of(text: str) -> list[Row]:
     lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     for cells in lines:
         try:
-            found.append(_row(cells))
-        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            found.append(_row({name: plain(cell) for name, cell in cells.items()}))
+        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
             raise ValueError(f"ledger.csv: line {lines.line_num}: {error}") from error
     return found
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from wattgram.units import GRAMS_PER_TONNE
-from wattgram_collector.inventory.lines import Line, Status, ghg_total
+from wattgram_collector.inventory.lines import Line, Status, ghg_total, sum_of_known
 from wattgram_collector.inventory.places import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -103,23 +103,16 @@ def _rows(lines: list[Line]) -> Iterator[Row]:
         ("total_location", Method.LOCATION),
         ("total_market", Method.MARKET),
     ):
-        total = ghg_total(lines, method) / GRAMS_PER_TONNE
-        label = f"Total, {method}-based"
-        yield Row(line, label, PARAGRAPHS[line], tonnes, total, Status.CALCULATED)
+        total, status = _total(lines, method)
+        yield Row(line, f"Total, {method}-based", PARAGRAPHS[line], tonnes, total, status)
 
 
 def _cloud(lines: list[Line], unit: str) -> Row:
     """Return the optional line of AR 48: a part of category 1, and not in addition to it."""
     mine = [one for one in lines if one.place == GhgPlace(3, 1, "cloud")]
-    grams = [one.total.grams for one in mine if one.total.grams is not None]
-    return Row(
-        "scope_3_1_cloud",
-        "of that, cloud computing and data centre services",
-        "AR 48",
-        unit,
-        sum(grams, Fraction(0)) / GRAMS_PER_TONNE if grams else None,
-        Status.CALCULATED if grams else Status.NOT_EVALUATED,
-    )
+    value, status = _state(mine, sum_of_known(one.total.grams for one in mine))
+    label = "of that, cloud computing and data centre services"
+    return Row("scope_3_1_cloud", label, "AR 48", unit, value, status)
 
 
 def _sum(lines: list[Line], place: GhgPlace, method: Method) -> tuple[Fraction | None, str]:
@@ -129,12 +122,22 @@ def _sum(lines: list[Line], place: GhgPlace, method: Method) -> tuple[Fraction |
         for one in lines
         if one.method is method and one.place._replace(subcategory="") == place
     ]
-    grams = [one.total.grams for one in mine if one.total.grams is not None]
-    if not grams:
+    return _state(mine, sum_of_known(one.total.grams for one in mine))
+
+
+def _total(lines: list[Line], method: Method) -> tuple[Fraction | None, str]:
+    """Return the tonnes of all scopes; incomplete where a part has no number."""
+    grams = ghg_total(lines, method)
+    return _state([one for one in lines if one.method in (Method.NONE, method)], grams)
+
+
+def _state(mine: list[Line], grams: Fraction | None) -> tuple[Fraction | None, str]:
+    """Return grams in tonnes, and what they are: incomplete where a part has no number."""
+    if grams is None:
         return None, mine[0].status if mine else Status.NOT_EVALUATED
-    worst = next((one.status for one in mine if one.status is Status.INCOMPLETE), None)
-    total = sum(grams, Fraction(0)) / GRAMS_PER_TONNE
-    return total, worst or (Status.CALCULATED if total else Status.ZERO)
+    if any(one.total.unpriced or one.total.refused for one in mine):
+        return grams / GRAMS_PER_TONNE, Status.INCOMPLETE
+    return grams / GRAMS_PER_TONNE, Status.CALCULATED if grams else Status.ZERO
 
 
 def _intensities(lines: list[Line], net_revenue: Fraction | None, currency: str) -> Iterator[Row]:
@@ -142,9 +145,10 @@ def _intensities(lines: list[Line], net_revenue: Fraction | None, currency: str)
         ("intensity_location", Method.LOCATION),
         ("intensity_market", Method.MARKET),
     ):
-        value = None
-        if net_revenue is not None:
-            value = ghg_total(lines, method) / GRAMS_PER_TONNE / net_revenue
+        value, status = _total(lines, method)
+        if value is None or net_revenue is None:
+            value, status = None, Status.NOT_EVALUATED
+        else:
+            value /= net_revenue
         label = f"Total per net revenue, {method}-based"
-        status = Status.NOT_EVALUATED if value is None else Status.CALCULATED
         yield Row(line, label, PARAGRAPHS[line], f"tCO2e/{currency}", value, status)

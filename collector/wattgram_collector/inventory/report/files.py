@@ -32,6 +32,7 @@ PAGES: Final = ("report.html", "report.md")
 MANIFEST: Final = "manifest.json"
 ALL: Final = frozenset({*TABLES, *DOCUMENTS, *PAGES, MANIFEST})
 _SLUG_LENGTH_MAX: Final = 60
+_LIKE_A_PERIOD: Final = re.compile(r"[0-9]{4}(-|$)", re.ASCII)
 _ENERGY_DIGITS: Final = 3
 
 
@@ -117,9 +118,12 @@ def folder_of(organisation: str, org_unit: str, period: ReportPeriod) -> tuple[s
     """Return the names of the folders of a run, below where reports are kept.
 
     Letters and digits of any script stay; everything else in a name is a hyphen, so that no name
-    leads elsewhere.
+    leads elsewhere, and a unit that is called like a period is not in the folder of one.
     """
-    whose = (_slug(organisation), _slug(org_unit)) if org_unit else (_slug(organisation),)
+    unit = _slug(org_unit)
+    if _LIKE_A_PERIOD.match(unit):
+        unit = f"unit-{unit}"
+    whose = (_slug(organisation), unit) if org_unit else (_slug(organisation),)
     return (*whose, re.sub("[^0-9A-Za-z-]", "_", period.name))
 
 

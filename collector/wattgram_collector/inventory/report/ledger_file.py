@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from wattgram.units import GRAMS_PER_KILOGRAM
 from wattgram_collector.inventory.postings import Posting
+from wattgram_collector.inventory.report.cells import safe
 from wattgram_collector.ledger.journal import GENESIS, canonical
 
 COLUMNS: Final = (
@@ -104,7 +105,7 @@ def write(rows: Iterable[Row]) -> tuple[str, str]:
     writer.writerow(COLUMNS)
     head = GENESIS
     for row in rows:
-        cells = list(cells_of(row))
+        cells = [safe(cell) for cell in cells_of(row)]
         before, head = head, row_hash(row.posting_id, head, cells)
         writer.writerow([row.posting_id, before, head, *cells])
     return out.getvalue(), head

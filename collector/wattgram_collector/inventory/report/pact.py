@@ -15,8 +15,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from wattgram.readings import Quality
 from wattgram.units import GRAMS_PER_KILOGRAM
-from wattgram_collector.inventory.places import GhgPlace
 from wattgram_collector.inventory.postings import Book, Method, Posting, Role, Stage
+from wattgram_collector.inventory.sci import metered_inside
 from wattgram_collector.reports.numbers import exact
 
 SPECIFICATION: Final = "3.0.0"
@@ -25,6 +25,8 @@ UNITS: Final = ("hour", "piece", "megabit second")
 DECIMALS: Final = 9
 _PERCENT: Final = 100
 _DOWNSTREAM: Final = frozenset({9, 10, 11, 12, 13, 14, 15})
+_AT_CUSTOMERS: Final = frozenset({"10", "11", "12", "13"})
+"""Rules of the decision table."""
 _PRIMARY: Final = frozenset({Quality.MEASURED, Quality.DECLARED})
 
 
@@ -52,12 +54,14 @@ def is_up_to_the_gate(one: Posting) -> bool:
     """Return whether a posting is within cradle to gate, once: location-based, amortised making.
 
     What was acquired in the year (book A) is in the inventory instead of the amortised making.
+    That of a lessor's or an employee's hardware is a memo there, and before the gate all the same.
     """
+    is_making = one.stage is Stage.EMBODIED_AMORTISED and one.book is Book.AMORTISED
+    if is_making and one.role is Role.MEMO:
+        return one.rule not in _AT_CUSTOMERS
     if one.role is not Role.PRIMARY or one.method is Method.MARKET:
         return False
-    if one.leaf is not None and one.leaf.letter == "D":
-        return False
-    if one.place is not None and _is_downstream(one.place):
+    if _is_behind_the_gate(one):
         return False
     if one.stage is Stage.EMBODIED_AMORTISED:
         return True
@@ -65,8 +69,18 @@ def is_up_to_the_gate(one: Posting) -> bool:
     return one.book is Book.INVENTORY and not is_acquired and (one.in_ghg or one.in_tcs)
 
 
-def _is_downstream(place: GhgPlace) -> bool:
-    return place.scope == 3 and place.category in _DOWNSTREAM  # noqa: PLR2004
+def up_to_the_gate(service: str, postings: Iterable[Posting]) -> list[Posting]:
+    """Return what of a service is within cradle to gate, energy inside others' meters with it."""
+    mine = [one for one in postings if one.service == service]
+    inside = [one for one in metered_inside(mine) if not _is_behind_the_gate(one)]
+    return [*(one for one in mine if is_up_to_the_gate(one)), *inside]
+
+
+def _is_behind_the_gate(one: Posting) -> bool:
+    if one.leaf is not None and one.leaf.letter == "D":
+        return True
+    place = one.place
+    return place is not None and place.scope == 3 and place.category in _DOWNSTREAM  # noqa: PLR2004
 
 
 def footprint(
@@ -81,7 +95,7 @@ def footprint(
     Raises FootprintError where nothing was delivered, nothing is known of the service, or a part
     of it has no price.
     """
-    mine = [one for one in postings if one.service == product.service and is_up_to_the_gate(one)]
+    mine = up_to_the_gate(product.service, postings)
     _require(product, mine)
     grams = sum((one.grams or Fraction(0) for one in mine), Fraction(0))
     primary = sum((one.grams or Fraction(0) for one in mine if one.tier in _PRIMARY), Fraction(0))

@@ -52,19 +52,24 @@ def footprints(inventory: Inventory, created_unix_seconds: int) -> Footprints:
         return found
     postings = inventory.postings
     for service, said in sorted(inventory.settings.products.items()):
-        counts = [one.count for one in inventory.software
+        counts = [one for one in inventory.software
                   if one.service == service and one.unit == said.functional_unit]  # fmt: skip
-        if not counts or counts[0] is None:
+        if not counts or counts[0].count is None:
             unit = said.functional_unit or "functional unit"
             found.missing.append(f"pact.json: {service}: nobody counted a {unit}")
             continue
-        product = _product(service, said, inventory.settings, counts[0])
-        mine = [one for one in postings if one.service == service and pact.is_up_to_the_gate(one)]
+        unmade = [name for name in counts[0].without_making if name.startswith("asset/")]
+        if unmade:
+            names = ", ".join(unmade)
+            found.missing.append(f"pact.json: {service}: the making of {names} is not known")
+            continue
+        product = _product(service, said, inventory.settings, counts[0].count)
+        mine = pact.up_to_the_gate(service, postings)
         sources = _sources(inventory, (one.factor for one in mine))
         try:
             found.said.append(
                 pact.footprint(
-                    product, mine, inventory.period.interval, created_unix_seconds, sources
+                    product, postings, inventory.period.interval, created_unix_seconds, sources
                 )
             )
         except pact.FootprintError as error:

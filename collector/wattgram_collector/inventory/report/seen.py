@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
+from wattgram_collector.inventory.report.cells import safe
 from wattgram_collector.inventory.report.ledger_file import decimal, instant, ratio
 from wattgram_collector.inventory.report.tables import COMPLETENESS_COLUMNS, ENERGY_COLUMNS, table
 from wattgram_collector.inventory.result import Seen, SiteHour
@@ -65,7 +66,7 @@ _ONE: Final = Fraction(1)
 @lru_cache(maxsize=4_096)
 def _cell(text: str) -> str:
     """Return a cell among others, quoted where it must be."""
-    return line(("", text))[1:-1]
+    return line(("", safe(text)))[1:-1]
 
 
 @lru_cache(maxsize=16_384)

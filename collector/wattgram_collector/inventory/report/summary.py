@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
 from wattgram.units import GRAMS_PER_KILOGRAM
-from wattgram_collector.inventory.lines import Line, Status, Sum, ghg_total
+from wattgram_collector.inventory.lines import Line, Status, Sum, ghg_total, sum_of_known
 from wattgram_collector.inventory.places import CATEGORIES, GhgPlace
 from wattgram_collector.inventory.postings import Method
 from wattgram_collector.inventory.result import Inventory, Unknown
 
 _SHOWN_MAX: Final = 5
+_TEN: Final = 10
 _ROW: Final = "  {:<34} {:>16}  {}"
 _LETTERS: Final = {
     "U": "upstream",
@@ -57,13 +58,18 @@ def _ghg(lines: Sequence[Line]) -> Iterator[str]:
         (3, Method.NONE, "scope 3"),
     ):
         mine = [one for one in lines if one.place.scope == scope and one.method is method]
-        known = [one.total.grams for one in mine if one.total.grams is not None]
-        grams = sum(known, Fraction(0)) if known else None
-        is_part = any(one.status is Status.INCOMPLETE for one in mine)
-        words = "a part has no factor, or one that does not fit" if is_part else ""
-        yield _row(name, grams, words if known else "not evaluated")
+        grams = sum_of_known(one.total.grams for one in mine)
+        yield _row(name, grams, _missing(mine, grams))
     for method in (Method.LOCATION, Method.MARKET):
-        yield _row(f"total, {method}-based", ghg_total(lines, method), "")
+        yield _row(f"total, {method}-based", ghg_total(lines, method))
+
+
+def _missing(mine: Sequence[Line], grams: Fraction | None) -> str:
+    """Return in words what of some lines has no number."""
+    is_part = any(one.total.unpriced or one.total.refused for one in mine)
+    if grams is None:
+        return "not priced: no factor, or none that fits" if is_part else "not evaluated"
+    return "a part has no factor, or one that does not fit" if is_part else ""
 
 
 def _tcs(inventory: Inventory) -> Iterator[str]:
@@ -71,13 +77,9 @@ def _tcs(inventory: Inventory) -> Iterator[str]:
     sums: dict[str, list[Sum]] = {letter: [] for letter in _LETTERS}
     for leaf, one in inventory.leaves.items():
         sums[leaf.letter].append(one)
-    total = Fraction(0)
     for letter, name in _LETTERS.items():
-        known = [one.grams for one in sums[letter] if one.grams is not None]
-        total += sum(known, Fraction(0))
-        grams = sum(known, Fraction(0)) if known else None
-        yield _row(f"{letter}  {name}", grams, "" if known else "not evaluated")
-    yield _row("total", total, "")
+        yield _row(f"{letter}  {name}", sum_of_known(one.grams for one in sums[letter]))
+    yield _row("total", sum_of_known(one.grams for one in inventory.leaves.values()))
 
 
 def _categories(lines: Sequence[Line]) -> Iterator[str]:
@@ -98,8 +100,8 @@ def _categories(lines: Sequence[Line]) -> Iterator[str]:
 def _beyond(unknown: Sequence[Unknown]) -> Iterator[str]:
     if not unknown:
         return
-    energy = sum((one.kilowatt_hours or Fraction(0) for one in unknown), Fraction(0))
-    kwh = f", {float(energy):,.1f} kWh" if energy else ""
+    energy = sum_of_known(one.kilowatt_hours for one in unknown)
+    kwh = f", {_shown(energy, 1)} kWh" if energy else ""
     yield f"in no total: {len(unknown)}{kwh}"
     largest = sorted(unknown, key=lambda one: (-(one.kilowatt_hours or 0), one.subject))
     yield from _listed([f"{one.subject}: {one.why}" for one in largest])
@@ -117,10 +119,15 @@ def _listed(found: Sequence[str]) -> Iterator[str]:
         yield f"  and {len(found) - _SHOWN_MAX} more"
 
 
-def _row(name: str, grams: Fraction | None, words: str) -> str:
-    text = "-" if grams is None else f"{float(grams / GRAMS_PER_KILOGRAM):,.3f} kg"
-    return _ROW.format(name, text, words).rstrip()
+def _row(name: str, grams: Fraction | None, words: str = "") -> str:
+    if grams is None:
+        return _ROW.format(name, "-", words or "not evaluated")
+    return _ROW.format(name, f"{_shown(grams / GRAMS_PER_KILOGRAM, 3)} kg", words).rstrip()
 
 
-def as_lines(found: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in found)
+def _shown(value: Fraction, places: int) -> str:
+    """Return a number with so many digits behind the point; what is small is not shown as 0."""
+    least = Fraction(1, _TEN**places)
+    if 0 < value < least / 2:
+        return f"< {float(least):.{places}f}"
+    return f"{float(value):,.{places}f}"

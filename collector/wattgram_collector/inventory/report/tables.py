@@ -7,6 +7,7 @@ Kilograms are rounded half-even to micrograms, shares to a millionth, on output 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,8 +21,10 @@ from wattgram_collector.inventory.factors import Factor, FactorBoundary, GwpSet
 from wattgram_collector.inventory.lines import Line
 from wattgram_collector.inventory.postings import Gas
 from wattgram_collector.inventory.report import esrs
+from wattgram_collector.inventory.report.cells import plain, safe
 from wattgram_collector.inventory.report.ledger_file import decimal
 from wattgram_collector.inventory.sci import Sci
+from wattgram_collector.ledger.journal import canonical
 
 INVENTORY_COLUMNS: Final = (
     "period_from", "period_to", "org_unit", "scope", "category", "subcategory", "method",
@@ -61,7 +64,7 @@ def table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: safe(text) for name, text in row.items()} for row in rows)
     return out.getvalue()
 
 
@@ -138,8 +141,9 @@ def _factor(one: Factor) -> dict[str, str]:
     }
 
 
-def factor_of(row: Mapping[str, str]) -> Factor:
+def factor_of(cells: Mapping[str, str]) -> Factor:
     """Return the factor of a row of `factors.csv`, without its gases; raises ValueError."""
+    row = {name: plain(cell) for name, cell in cells.items()}
     indicators = [row[name] for name in _INDICATORS if row[name]]
     return Factor(
         factor_id=row["factor_id"],
@@ -219,8 +223,18 @@ def as_json(said: object) -> str:
 
 
 def manifest(checksums: Mapping[str, str], said: Mapping[str, object]) -> str:
-    """Return `manifest.json`: what the run was of, and the SHA-256 of every file of it by name."""
-    return as_json({"tool": "wattgram", **said, "files": dict(checksums)})
+    """Return `manifest.json`: what the run was of, and the SHA-256 of every file of it by name.
+
+    And its own: of its canonical JSON without that.
+    """
+    found: dict[str, object] = {"tool": "wattgram", **said, "files": dict(checksums)}
+    return as_json(found | {"sha256": manifest_sha256(found)})
+
+
+def manifest_sha256(said: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what a manifest says, but for its own."""
+    others = {name: value for name, value in said.items() if name != "sha256"}
+    return hashlib.sha256(canonical(others).encode()).hexdigest()
 
 
 def _kilograms(grams: Fraction | None) -> str:

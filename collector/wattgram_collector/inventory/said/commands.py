@@ -190,7 +190,8 @@ def _tell(
         return
     would = "would be taken" if options.dry_run else "taken"
     counts = f"{len(found.new)} new and {len(found.replaced)} replaced"
-    print_lines([f"{sort.noun}: {counts} {would}, {found.same} as they were"])
+    name = getattr(options, "file", sort.noun)
+    print_lines([f"{name}: {counts} {would}, {found.same} as they were"])
     for one in remarks:
         complain(f"warning: {one}")
 
@@ -202,7 +203,7 @@ def withdraw(ledger: SaidLedger, sort: Sort[Thing], options: argparse.Namespace)
     def decide() -> list[JournalRecord]:
         missing = [key for key in options.keys if key not in shelf.held]
         if missing:
-            raise UsageError(f"no {sort.noun} {missing[0]!r} is kept: see list")
+            raise UsageError(f"no {sort.noun} {missing[0]!r} is kept: `list` says the ids")
         records = withdrawals(shelf, options.keys, options.reason)
         return [] if options.dry_run else records
 

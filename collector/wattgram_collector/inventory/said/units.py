@@ -248,17 +248,34 @@ def _covered(found: Iterable[UnitCount], period: Interval) -> Fraction:
     return Fraction(covered, end - start)
 
 
-def software(counted: Iterable[Counted], postings: Iterable[Posting]) -> list[Sci]:
+def software(
+    counted: Iterable[Counted], postings: Iterable[Posting], unmade: Collection[str] = ()
+) -> list[Sci]:
     """Return the SCI of every service and unit; of a service that nobody counts, one without R.
 
-    The boundary is every posting whose service is that name.
+    The boundary is every posting whose service is that name. `unmade`: subjects of whose making
+    nothing is known.
     """
     by_service: dict[str, list[Posting]] = {}
     for one in postings:
         if one.service:
             by_service.setdefault(one.service, []).append(one)
     found = [
-        sci(one.service, one.unit, one.count, by_service.get(one.service, ())) for one in counted
+        sci(one.service, one.unit, one.count, by_service.get(one.service, ()), unmade)
+        for one in counted
     ]
     uncounted = sorted(by_service.keys() - {one.service for one in found})
-    return found + [sci(service, "", None, by_service[service]) for service in uncounted]
+    return found + [sci(name, "", None, by_service[name], unmade) for name in uncounted]
+
+
+def unmade_remarks(found: Iterable[Sci]) -> Iterator[str]:
+    """Yield what is not in M of a service, once for each service that is counted."""
+    told: set[str] = set()
+    for one in found:
+        if one.count is None or not one.without_making or one.service in told:
+            continue
+        told.add(one.service)
+        first, more = one.without_making[0], len(one.without_making) - 1
+        names = f"{first} and {more} more" if more else first
+        so = "M and its SCI are not known" if one.embodied_grams is None else "M is without it"
+        yield f"SCI of {one.service}: the making of what runs {names} is not known: {so}"

@@ -154,8 +154,13 @@ def _counted_said(one: Counted) -> dict[str, Any]:
 
 def _counted_lines(one: Counted) -> Iterator[str]:
     count = "not known" if one.count is None else exact(one.count)
-    yield f"{one.service}  {one.unit}  {count}  of {len(one.entries)} entries"
+    yield f"{one.service}  {one.unit}  {count}  of {_entries(len(one.entries))}"
+    yield from (f"  {_line(kept)}" for kept in one.entries)
     yield from (f"  {remark}" for remark in one.remarks)
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 # ── pull ─────────────────────────────────────────────────────────────────────────────────────

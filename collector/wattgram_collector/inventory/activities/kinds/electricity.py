@@ -137,7 +137,8 @@ def _device_energy(activity: Activity, factors: FactorTable) -> Iterator[Posting
         if activity.paid_by in _PAYERS:
             raise wrong("paid_by", activity.paid_by, "onsite is what the organisation pays")
         leaf = _O_LEAVES[activity.values["used_by"]]
-        yield from grid.scope_2(activity, factors, kwh, leaf, where.rule, pue)
+        yield from grid.scope_2(activity, factors, kwh, leaf, where.rule, pue,
+                                Quality.MODELLED)  # fmt: skip
         return
     _require_payer(activity, where)
     factor = grid.generation(activity, factors)

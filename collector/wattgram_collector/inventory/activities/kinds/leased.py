@@ -35,6 +35,7 @@ from wattgram_collector.inventory.activities.pricing import (
     posting,
     refuse,
     require_own_fits,
+    unit_of,
     wrong,
 )
 from wattgram_collector.inventory.places import TcsLeaf, scope_3
@@ -47,7 +48,7 @@ METHODS: Final = {
 }
 SITE_COLUMNS: Final = (
     grid.kwh_column("electricity"),
-    *FUEL_COLUMNS[:2],
+    *FUEL_COLUMNS,
     Column("refrigerant", "which leaked", text),
     Column("refrigerant_kg", "how much of it", positive),
     grid.GRID_COLUMNS[0],
@@ -55,22 +56,35 @@ SITE_COLUMNS: Final = (
 _SITE_NAMES: Final = tuple(one.name for one in SITE_COLUMNS)
 
 
+def site_fuels(activity: Activity) -> list[tuple[Fraction, str]]:
+    """Return what a site burnt, litres and kilowatt-hours of fuel; raises RowError.
+
+    One own factor per kWh cannot be that of electricity and of fuel.
+    """
+    own, fuel_kwh = activity.own_factor, activity.number("fuel_kwh")
+    if own is not None and unit_of(own) == "kWh" and fuel_kwh and activity.number("kwh"):
+        raise wrong("factor_unit", own.unit, "is it of kwh or of fuel_kwh? Give a row for each")
+    quantities = ((activity.number("litres"), "l"), (fuel_kwh, "kWh"))
+    return [(quantity, unit) for quantity, unit in quantities if quantity is not None]
+
+
 def site_postings(
     activity: Activity, factors: FactorTable, share: Fraction, spot: Spot
 ) -> Iterator[Posting]:
-    """Yield (Σ kWh x I + Σ litres x kg/l + Σ kg leaked x warming potential) x share at `spot`.
+    """Yield (Σ kWh x I + Σ fuel x factor + Σ kg leaked x warming potential) x share at `spot`.
 
     The supply of fuel and of electricity is the other's scope 3 and stays out.
     """
-    kwh, litres, leaked = (activity.number(name) for name in ("kwh", "litres", "refrigerant_kg"))
-    if kwh is litres is leaked is None:
-        raise wrong("kwh", "", "give kwh, litres or refrigerant_kg")
+    kwh, leaked = activity.number("kwh"), activity.number("refrigerant_kg")
+    fuels = site_fuels(activity)
+    if kwh is leaked is None and not fuels:
+        raise wrong("kwh", "", "give kwh, litres, fuel_kwh or refrigerant_kg")
     if kwh:
         factor = grid.generation(activity, factors)
         yield posting(activity, factor, kwh * share,
                       spot._replace(note=grid.of_year(activity, factor)))  # fmt: skip
-    if litres:
-        yield from burnt(activity, factors, (litres * share, "l"),
+    for quantity, unit in fuels:
+        yield from burnt(activity, factors, (quantity * share, unit),
                          spot._replace(stage=Stage.OTHER), None)  # fmt: skip
     if leaked:
         yield posting(activity, refrigerant_factor(activity, factors), leaked * share,

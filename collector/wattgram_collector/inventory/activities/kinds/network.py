@@ -212,7 +212,7 @@ def _data_storage(activity: Activity, factors: FactorTable) -> Iterator[Posting]
     kwh = terabyte_hours * found.value * replicas / WATT_HOURS_PER_KILOWATT_HOUR * pue
     place, leaf, rule = _STORED[activity.values["where"]]
     if place == SCOPE_2:
-        yield from grid.scope_2(activity, factors, kwh, leaf, rule, pue)
+        yield from grid.scope_2(activity, factors, kwh, leaf, rule, pue, Quality.MODELLED)
         return
     factor = grid.generation(activity, factors)
     note = f"{float(found.value)} Wh/TBh ({found.source_version})"

@@ -20,6 +20,7 @@ from wattgram_collector.inventory.activities.kinds.fuel import (
     burnt,
     refrigerant_factor,
 )
+from wattgram_collector.inventory.activities.kinds.leased import site_fuels
 from wattgram_collector.inventory.activities.kinds.transport_methods import COMMODITIES, place_of
 from wattgram_collector.inventory.activities.pricing import (
     GIVE_ONE,
@@ -71,16 +72,17 @@ def _site_specific(activity: Activity, factors: FactorTable) -> Iterator[Posting
     """T04: (Σ fuel x kg/l + Σ kWh x kg/kWh + Σ kg leaked x warming potential) x share."""
     require_own_fits(activity, "kWh", "l", "kg")
     share, place = occupied_share(activity), place_of(activity)
-    kwh, litres, leaked = (activity.number(name) for name in ("kwh", "litres", "refrigerant_kg"))
-    if kwh is litres is leaked is None:
-        raise wrong("kwh", "", "give kwh, litres or refrigerant_kg of the site")
+    kwh, leaked = activity.number("kwh"), activity.number("refrigerant_kg")
+    fuels = site_fuels(activity)
+    if kwh is leaked is None and not fuels:
+        raise wrong("kwh", "", "give kwh, litres, fuel_kwh or refrigerant_kg of the site")
     spot = Spot(Stage.TRANSPORT, place, rule="T04")
     if kwh:
         factor = grid.generation(activity, factors)
         note = grid.of_year(activity, factor)
         yield posting(activity, factor, kwh * share, spot._replace(note=note))
-    if litres:
-        yield from burnt(activity, factors, (litres * share, "l"),
+    for quantity, unit in fuels:
+        yield from burnt(activity, factors, (quantity * share, unit),
                          spot._replace(stage=Stage.USE), None)  # fmt: skip
     if leaked:
         yield posting(activity, refrigerant_factor(activity, factors), leaked * share,
@@ -117,8 +119,8 @@ def _by_spend(activity: Activity, factors: FactorTable) -> Iterator[Posting]:
 
 
 _READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "T04": ("kwh", "fuel", "litres", "refrigerant", "refrigerant_kg", "own_m3", "capacity_m3",
-            "occupancy_ratio", "grid_zone"),
+    "T04": ("kwh", "fuel", "litres", "fuel_kwh", "refrigerant", "refrigerant_kg", "own_m3",
+            "capacity_m3", "occupancy_ratio", "grid_zone"),
     "T05": (*PER_DAY.values(), "items", "days"),
     "T03": SPEND_NAMES,
 }  # fmt: skip
@@ -139,7 +141,7 @@ STORAGE: Final = Kind(
     columns=(
         Column("method", "T04, T05 or T03", choice(*METHODS), is_required=True),
         grid.kwh_column("electricity of the whole site"),
-        *FUEL_COLUMNS[:2],
+        *FUEL_COLUMNS,
         Column("refrigerant", "which leaked at the site", text),
         Column("refrigerant_kg", "how much of it", positive),
         Column("own_m3", "volume of the organisation's goods", positive),
