@@ -179,6 +179,17 @@ def test_a_page_is_open_to_everybody_and_asks_nobody(
                 assert opened.is_sound()
 
 
+def test_cards_stand_where_they_stand_before_all_of_them_are_there(browser: Browser) -> None:
+    """On a slow machine a page is painted before all of it is read."""
+    width = "document.querySelector('.cards').firstElementChild.getBoundingClientRect().width"
+    take = "document.querySelector('.cards').lastElementChild.remove()"
+    with serving(Told(fleet(), detail())) as url, window(browser, url) as opened:
+        whole = opened.page.evaluate(width)
+        for _ in range(opened.page.locator(".cards").first.locator("> *").count() - 1):
+            opened.page.evaluate(take)
+            assert opened.page.evaluate(width) == whole
+
+
 def test_without_a_script_everything_is_there(browser: Browser) -> None:
     with serving(Told(fleet(), detail())) as url:
         for page in PAGES:

@@ -93,7 +93,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser, ledgers: ActivityLedg
 def _add_import(action: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
     taken = action("import", _import, "Take rows into the ledger; every bad row is named.")
     taken.add_argument("file", type=Path, metavar="FILE",
-                       help=f"one of {', '.join(FORM_OF_SUFFIX)} (docs/activities.md)")  # fmt: skip
+                       help=f"a {', '.join(FORM_OF_SUFFIX)} (docs/activities.md)")  # fmt: skip
     taken.add_argument("--kind", metavar="KIND", default="", help="of rows that do not say theirs")
     choice = taken.add_mutually_exclusive_group()
     choice.add_argument("--all-or-nothing", action="store_true",
