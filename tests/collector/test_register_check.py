@@ -151,8 +151,9 @@ def test_the_newest_entry_of_an_asset_and_day_holds() -> None:
     assert [one.number for one in kept.values()] == [3, 2]
 
 
-def test_an_entry_that_is_no_asset_is_named() -> None:
-    entries = list(chained([JournalRecord(JournalKind.ASSET, "a", '{"colour":"red"}')], 1))
+@pytest.mark.parametrize("text", ['{"colour":"red"}', "{}", "[]", '{"asset_id":1}', "null", "x"])
+def test_an_entry_that_is_no_asset_is_named(text: str) -> None:
+    entries = list(chained([JournalRecord(JournalKind.ASSET, "a", text)], 1))
 
     with pytest.raises(ValueError, match="journal: entry 1 is no asset"):
         kept_versions(entries)

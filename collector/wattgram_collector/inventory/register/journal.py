@@ -79,7 +79,7 @@ def kept_versions(entries: Iterable[JournalEntry]) -> dict[Key, Kept]:
             continue
         try:
             asset = from_journal(entry.text)
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"journal: entry {entry.number} is no asset: {error}") from error
         found[key_of(asset)] = Kept(asset, entry.number)
     return found
