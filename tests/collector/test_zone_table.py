@@ -36,6 +36,7 @@ SOURCES = figures.Sources()
 HEADER = "iso2,iso3,name,level,g_per_kwh,year,boundary,scope,source,flags"
 ROW = "{},country,{},{},production,lifecycle,ember-yearly (co2.js 27cbe832),"
 FRANCE = ROW.format("FR,FRA,France", "44.18", "2024")
+INVENTORY = sorted((ROOT / "collector/wattgram_collector/inventory/data").glob("*.csv"))
 needs_figures = pytest.mark.skipif(
     not FIGURES.is_dir(), reason="the published figures are not beside this checkout"
 )
@@ -527,7 +528,7 @@ def test_the_page_counts_what_the_tables_have() -> None:
         for flag in row["flags"].split(";")
         if flag
     )
-    tables = {path.name: len(rows_of(path)) for path in DATA.glob("*.csv")}
+    tables = {path.name: len(rows_of(path)) for path in (*DATA.glob("*.csv"), *INVENTORY)}
 
     assert told == flags | tables
 
