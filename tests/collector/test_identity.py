@@ -159,7 +159,7 @@ async def test_where_certificates_are_needed_there_is_no_way_without(
 
 
 async def test_a_revoked_peer_is_told_so_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    doorman = Doorman(lambda peer: "agent-1" in peer.names)
+    doorman = Doorman(lambda peer: "agent-1" in peer.names, unix_seconds=lambda: NOW)
     shown = authentication_of()
     for _ in range(3):
         with pytest.raises(AbortedError):
