@@ -80,7 +80,7 @@ def test_messages_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> None:
     """Two thousand streams want a mebibyte each: eight times of what there is."""
     collector = collector_in(tmp_path)
     with running(collector):
-        peer = Flood(collector.grpc_port, 20, 100, 6, program=endless.__file__)
+        peer = Flood(collector.grpc_port, 20, 100, 12, program=endless.__file__)
         sent = peer.figures(30)
 
         assert sent["bytes"] > MOST_BYTES // 2  # it was ended before it could send all
